@@ -1,0 +1,9 @@
+"""Capture: what a source is to a session, and one file for each kind of source.
+
+- `base`: the two sides of the contract, `Source` and `Sink`
+- `relay`: the small program that stands between a pipe and its spool; runs on its own, imports nothing of ours
+- `spool`: reading what relays write; `inotify`: one descriptor that tells of all spools; `pump`: from spool to sink
+- `processes`: who is who in a process tree, and ending it
+- `command`: a program in pipes
+- `tmux`, `tmux_control`, `tmux_discovery`: terminals in a private tmux server, adopted panes of the user's own
+"""

@@ -1,0 +1,269 @@
+"""Everything that can go wrong, as a tree: the type says whose fault it is, `rpc.status` gives each branch its status code.
+
+    SightlineError
+    ├── BadRequest          the caller's words are wrong, whatever the state of things
+    ├── NotFound            what was named is not there
+    ├── AlreadyThere        what was to be made exists
+    ├── WrongState          right words, wrong moment
+    ├── BeyondLog           a position that the log does not have
+    ├── TooMuch             a limit, or no room left
+    ├── NotYetBuilt         in the contract, not in this version
+    ├── Unreachable         what we depend on does not answer; trying again may help
+    └── StartupError        the server cannot start
+
+A class is one reason: its name in capitals is stable for programs (`ErrorInfo.reason`), its keyword arguments travel as metadata,
+and `text`, filled with them, says what happened, what it means and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class SightlineError(Exception):
+    """An error with a stable reason, variables and a text for people."""
+
+    text: ClassVar[str] = ""
+
+    def __init__(self, **variables: object) -> None:
+        self.variables = {name: str(value) for name, value in variables.items()}
+        super().__init__()
+
+    @property
+    def reason(self) -> str:
+        """The class's name in capitals, such as `SESSION_NOT_FOUND`."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).upper()
+
+    def __str__(self) -> str:
+        return self.text.format(**self.variables)
+
+
+class BadRequest(SightlineError):
+    """The caller's words are wrong, whatever the state of things."""
+
+
+class NotFound(SightlineError):
+    """What was named is not there."""
+
+
+class AlreadyThere(SightlineError):
+    """What was to be made exists."""
+
+
+class WrongState(SightlineError):
+    """Right words, wrong moment."""
+
+
+class BeyondLog(SightlineError):
+    """A position that the log does not have."""
+
+
+class TooMuch(SightlineError):
+    """A limit, or no room left."""
+
+
+class NotYetBuilt(SightlineError):
+    """In the contract, not in this version."""
+
+    text = "{what} is part of the contract and not built yet: this server cannot do it."
+
+
+class Unreachable(SightlineError):
+    """What we depend on does not answer; trying again may help."""
+
+
+class StartupError(SightlineError):
+    """The server cannot start."""
+
+
+# --- BadRequest
+
+
+class BadName(BadRequest):
+    text = "{name!r} is no session name: use 1 to 64 of the characters A-Z a-z 0-9 . _ -"
+
+
+class EmptyArgv(BadRequest):
+    text = "there is no command to run: give the program and its arguments"
+
+
+class CwdNotFound(BadRequest):
+    text = "the directory {cwd!r} is not there, or is no directory: give one that exists on the server's host"
+
+
+class BadField(BadRequest):
+    text = "{field}: {problem}"
+
+
+class UnknownKey(BadRequest):
+    text = "{key!r} is no key: use names such as Enter, Tab, Escape, Up, F5, C-c, M-x, or send text"
+
+
+class BadPageToken(BadRequest):
+    text = "the page token is not one that this call gave: start again without one"
+
+
+# --- NotFound
+
+
+class SessionNotFound(NotFound):
+    text = "there is no session {session!r}: `sightline ls --all` shows those that are kept"
+
+
+class ProgramNotFound(NotFound):
+    text = "there is no program {program!r} on the PATH: check the spelling, or give its whole path"
+
+
+class PaneNotFound(NotFound):
+    text = "there is no tmux pane {target!r} on {socket}: `sightline adopt` lists those that are there"
+
+
+class TmuxServerNotFound(NotFound):
+    text = "no tmux server answers on {socket}: it is not running, or its socket is elsewhere"
+
+
+# --- AlreadyThere
+
+
+class NameTaken(AlreadyThere):
+    text = "a live session is called {name!r} already: choose another name, or stop that one first"
+
+
+class PaneFollowed(AlreadyThere):
+    text = "pane {target!r} is followed already, by session {session!r}"
+
+
+class RequestIdReused(AlreadyThere):
+    text = "the request id {request_id!r} was used before for something else: use a new one for each new request"
+
+
+# --- WrongState
+
+
+class SessionEnded(WrongState):
+    text = "session {session!r} has ended: there is nothing left to {action}"
+
+
+class SessionLive(WrongState):
+    text = "session {session!r} is still running: stop it before it can be forgotten"
+
+
+class NoInput(WrongState):
+    text = "session {session!r} takes no input: {why}"
+
+
+class NoTerminal(WrongState):
+    text = "session {session!r} has no terminal: its output is a stream without a screen"
+
+
+class NotResizable(WrongState):
+    text = "session {session!r} is a pane of somebody's own: its size is changed in its own tmux"
+
+
+class NotAdopted(WrongState):
+    text = "session {session!r} was started by Sightline and cannot be released: use `stop` to end it"
+
+
+class EpochChanged(WrongState):
+    text = (
+        "the cursor belongs to epoch {epoch} of session {session!r}, whose log is now at epoch {current}: "
+        "events may have been taken back; start again from the oldest event"
+    )
+
+
+class TmuxNotInstalled(WrongState):
+    text = "tmux is not installed on the server's host, and terminals need it: install it (Debian: apt-get install tmux)"
+
+
+class TmuxTooOld(WrongState):
+    text = "tmux {version} is too old: {feature} needs {needed} or newer"
+
+
+# --- BeyondLog
+
+
+class CursorAhead(BeyondLog):
+    text = "the cursor is at {seq} and the log of session {session!r} ends at {head}: it is not a cursor of this log"
+
+
+class EventsGone(BeyondLog):
+    text = "events {first} to {last} of session {session!r} are no longer kept, and the request said to fail then"
+
+
+# --- TooMuch
+
+
+class InputTooLarge(TooMuch):
+    text = "{size} bytes in one send; at most {limit}: send it in parts"
+
+
+class InputBlocked(TooMuch):
+    text = "the program in session {session!r} does not read what it was sent before: nothing was typed; try again later"
+
+
+class DiskFull(TooMuch):
+    text = "the disk that holds {path} is full: nothing was lost, and nothing new can be taken until there is room"
+
+
+class TooManySessionsNamed(TooMuch):
+    text = "{count} sessions in one subscription; at most {limit}: use `*`"
+
+
+# --- Unreachable
+
+
+class Draining(Unreachable):
+    text = "the server is going down: connect again when it is back"
+
+
+class SourceGone(Unreachable):
+    text = "what session {session!r} follows does not answer: {why}"
+
+
+class StartTimeout(Unreachable):
+    text = "{what} did not start within {seconds} s"
+
+
+# --- StartupError
+
+
+class BadSetting(StartupError):
+    text = "{name} is {value!r}: {problem}"
+
+
+class SecondServer(StartupError):
+    text = "another server uses {home} (pid {pid}): stop it first, or set SIGHTLINE_HOME to another directory"
+
+
+class HomeTooLong(StartupError):
+    text = (
+        "{socket} is {length} bytes long and a socket's path may have {limit}: "
+        "set SIGHTLINE_HOME to a directory with a shorter path"
+    )
+
+
+class HomeNotPrivate(StartupError):
+    text = "{home} belongs to somebody else, or others may enter it: make it yours with mode 0700, or set SIGHTLINE_HOME"
+
+
+class AddressInUse(StartupError):
+    text = "{address} is taken: set {setting} to another address, or stop what listens there"
+
+
+class UnsafeBind(StartupError):
+    text = (
+        "{address} can be reached from other machines, and without TLS the token could be read on the way: "
+        "set SIGHTLINE_TLS_CERT and SIGHTLINE_TLS_KEY, or bind to 127.0.0.1"
+    )
+
+
+class CorruptDatabase(StartupError):
+    text = (
+        "{path} is damaged ({problem}): move it away to start afresh, or restore a backup; "
+        "`sqlite3 {path} .recover` may save what is in it"
+    )
+
+
+class NewerDatabase(StartupError):
+    text = "{path} was written by a newer Sightline (layout {found}; this one knows {known}): update Sightline, or use another home"
