@@ -536,16 +536,14 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_SUCCEEDED: _Outcome.ValueType  # 1
     """Exit code 0, or the agent's own word for success."""
     OUTCOME_FAILED: _Outcome.ValueType  # 2
-    """Another exit code, a fatal signal that was not ours, or an agent's own word for failure."""
-    OUTCOME_NOT_STARTED: _Outcome.ValueType  # 3
-    """It was never started: the reason is in `Completed.error`."""
-    OUTCOME_INTERRUPTED: _Outcome.ValueType  # 4
+    """Another exit code, a fatal signal that was not ours, never started, or an agent's own word for failure."""
+    OUTCOME_INTERRUPTED: _Outcome.ValueType  # 3
     """Ended by `Interrupt`."""
-    OUTCOME_CANCELLED: _Outcome.ValueType  # 5
+    OUTCOME_CANCELLED: _Outcome.ValueType  # 4
     """Ended by `Terminate`."""
-    OUTCOME_RELEASED: _Outcome.ValueType  # 6
+    OUTCOME_RELEASED: _Outcome.ValueType  # 5
     """No longer followed; it may still run."""
-    OUTCOME_LOST: _Outcome.ValueType  # 7
+    OUTCOME_LOST: _Outcome.ValueType  # 6
     """Its end was not observed: the exit code is not known."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
@@ -556,16 +554,14 @@ OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
 OUTCOME_SUCCEEDED: Outcome.ValueType  # 1
 """Exit code 0, or the agent's own word for success."""
 OUTCOME_FAILED: Outcome.ValueType  # 2
-"""Another exit code, a fatal signal that was not ours, or an agent's own word for failure."""
-OUTCOME_NOT_STARTED: Outcome.ValueType  # 3
-"""It was never started: the reason is in `Completed.error`."""
-OUTCOME_INTERRUPTED: Outcome.ValueType  # 4
+"""Another exit code, a fatal signal that was not ours, never started, or an agent's own word for failure."""
+OUTCOME_INTERRUPTED: Outcome.ValueType  # 3
 """Ended by `Interrupt`."""
-OUTCOME_CANCELLED: Outcome.ValueType  # 5
+OUTCOME_CANCELLED: Outcome.ValueType  # 4
 """Ended by `Terminate`."""
-OUTCOME_RELEASED: Outcome.ValueType  # 6
+OUTCOME_RELEASED: Outcome.ValueType  # 5
 """No longer followed; it may still run."""
-OUTCOME_LOST: Outcome.ValueType  # 7
+OUTCOME_LOST: Outcome.ValueType  # 6
 """Its end was not observed: the exit code is not known."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
@@ -1714,6 +1710,7 @@ class Completed(_message.Message):
     DESCENDANTS_LEFT_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    ERROR_CODE_FIELD_NUMBER: _builtins.int
     outcome: Global___Outcome.ValueType
     """How it ended."""
     exit_code: _builtins.int
@@ -1726,6 +1723,8 @@ class Completed(_message.Message):
     """Why it did not succeed, for people."""
     descendants_left: _builtins.int
     """Processes of the session that were still running."""
+    error_code: _builtins.str
+    """A stable word for `error`: `NOT_STARTED` when the program never ran; empty where the outcome says it all."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What the session leaves behind by name: the id of a created environment, say."""
@@ -1745,10 +1744,11 @@ class Completed(_message.Message):
         descendants_left: _builtins.int = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         usage: Global___Usage | None = ...,
+        error_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "exit_code", b"exit_code", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "descendants_left", b"descendants_left", "error", b"error", "exit_code", b"exit_code", "labels", b"labels", "outcome", b"outcome", "result_text", b"result_text", "signal", b"signal", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "descendants_left", b"descendants_left", "error", b"error", "error_code", b"error_code", "exit_code", b"exit_code", "labels", b"labels", "outcome", b"outcome", "result_text", b"result_text", "signal", b"signal", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
