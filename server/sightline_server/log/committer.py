@@ -1,0 +1,140 @@
+"""The committer: all that was appended during one turn of the event loop becomes one transaction; then, and only then, it is seen.
+
+Also the place where the disk can be full: what came from a source waits and is tried again (its spool holds the rest), what a caller
+asked for is refused, and both learn it. And the gate: upkeep in another thread may hold commits back for a moment, never the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from sightline_server.errors import DiskFull
+from sightline_server.storage.contract import Commit, Store
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 0.5  # between attempts while the disk is full
+
+
+class Appender(Protocol):
+    """A log with something to commit."""
+
+    def encode_staged(self, commit: Commit) -> None:
+        """Gives what was appended its numbers and adds it to the transaction."""
+        ...
+
+    def publish_staged(self) -> None:
+        """It is committed: shows it, and forgets that it was staged."""
+        ...
+
+    def refuse_staged(self, error: DiskFull) -> None:
+        """It could not be committed: fails what may fail, keeps the rest for the next attempt."""
+        ...
+
+
+@dataclass(frozen=True)
+class Room:
+    """Whether the store takes anything.
+
+    Attributes:
+        error: what the last attempt failed with; None: there is room.
+    """
+
+    error: DiskFull | None
+
+
+class Committer:
+    """Commits for all logs of one store.
+
+    Args:
+        store: where to.
+        on_room: called when the disk fills up and when it has room again.
+    """
+
+    def __init__(self, store: Store, on_room: Callable[[Room], None] = lambda _room: None) -> None:
+        self.store = store
+        self.full: DiskFull | None = None
+        self.has_hidden = True  # deleted sessions may have left blocks, also those of the run before
+        self._on_room = on_room
+        self._waiting: dict[Appender, None] = {}
+        self._scheduled = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._closed_gates = 0
+        self._maintenance = asyncio.Lock()
+
+    def schedule(self, appender: Appender) -> None:
+        """`appender` has something to commit: soon, together with what others append in this turn of the loop."""
+        self._waiting[appender] = None
+        if not self._scheduled and not self._closed_gates:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self._closed_gates or not self._waiting:
+            return
+        appenders = list(self._waiting)
+        commit = Commit()
+        for appender in appenders:
+            appender.encode_staged(commit)
+        try:
+            self.store.commit(commit)
+        except DiskFull as error:
+            self._refuse(appenders, error)
+            return
+        self._waiting.clear()
+        for appender in appenders:
+            appender.publish_staged()
+        if self.full is not None:
+            self.full = None
+            logger.warning("the disk has room again: going on")
+            self._on_room(Room(None))
+
+    def _refuse(self, appenders: Sequence[Appender], error: DiskFull) -> None:
+        for appender in appenders:
+            appender.refuse_staged(error)
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._try_again)
+        if self.full is None:
+            self.full = error
+            logger.error("%s", error)
+            self._on_room(Room(error))
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if not self._scheduled:
+            self._flush()
+
+    async def off_loop(self, work: Callable[[], T]) -> T:
+        """Runs one of the store's slow calls in a thread, with commits held back meanwhile."""
+        async with self._held_back():
+            return await asyncio.to_thread(work)
+
+    async def upkeep(self) -> None:
+        """The store's housekeeping, when it is due; holds commits back only for the steps that need it."""
+        if not self.store.needs_upkeep():
+            return
+        steps = self.store.upkeep()
+        needs_gate = await asyncio.to_thread(next, steps, None)
+        while needs_gate is not None:
+            async with self._held_back() if needs_gate else contextlib.nullcontext():
+                needs_gate = await asyncio.to_thread(next, steps, None)
+
+    @contextlib.asynccontextmanager
+    async def _held_back(self) -> AsyncIterator[None]:
+        async with self._maintenance:
+            self._closed_gates += 1
+            try:
+                yield
+            finally:
+                self._closed_gates -= 1
+                if self._waiting and not self._scheduled:
+                    self._scheduled = True
+                    asyncio.get_running_loop().call_soon(self._flush)

@@ -1,0 +1,214 @@
+"""What a store promises, and the values it is given.
+
+A store knows no events: it keeps blocks (runs of encoded entries), rows about sessions, and the places reached in sources. All
+methods are
+plain calls. Those under *hot* are made on the event loop and must be quick; those under *slow* are made in a thread, never at the
+same
+time as each other or as `commit`: the log's gate sees to that (`log.committer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of neighbouring entries of one session's log, as they are sent.
+
+    Attributes:
+        first_seq: `seq` of the first entry.
+        last_seq: `seq` of the last.
+        first_time: time of the first, in nanoseconds since 1970.
+        last_time: time of the last.
+        offset: bytes of log before this block, counted from the log's beginning, deleted ones included.
+        data: the entries, each framed as one element of `SubscribeResponse.events`.
+        index: `log.record.INDEX` for each entry: length, kind, source, channel.
+    """
+
+    first_seq: int
+    last_seq: int
+    first_time: int
+    last_time: int
+    offset: int
+    data: bytes
+    index: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is kept of one log. An empty log has `oldest_seq` = `head_seq` + 1.
+
+    Attributes:
+        oldest_seq: the oldest entry kept.
+        head_seq: the newest entry; 0: there never was one.
+        oldest_offset: bytes of log before `oldest_seq`.
+        end_offset: bytes of log up to the end of `head_seq`.
+        last_time: time of `head_seq`, in nanoseconds since 1970; 0 without one.
+    """
+
+    oldest_seq: int = 1
+    head_seq: int = 0
+    oldest_offset: int = 0
+    end_offset: int = 0
+    last_time: int = 0
+
+
+@dataclass(slots=True)
+class SessionRow:
+    """One session as it is stored.
+
+    Attributes:
+        number: place in the order of creation, from 1; given by the store's user, never reused.
+        session_id: the public id.
+        name: the public name.
+        epoch: the log's incarnation.
+        live: it has not ended.
+        request_id: of the `Create` that made it; empty: none.
+        fingerprint: a digest of that request, to tell a retry from a mistake.
+        record: a serialized `sightline.v1.Session`.
+        private: what the session must remember and nobody else reads, JSON.
+    """
+
+    number: int
+    session_id: str
+    name: str
+    epoch: int
+    live: bool
+    request_id: str
+    fingerprint: bytes
+    record: bytes
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePosition:
+    """How far a source was read.
+
+    Attributes:
+        number: the session.
+        source_id: the source's number in the session's index entries.
+        name: its name, such as `stdout`.
+        position: bytes read and logged.
+    """
+
+    number: int
+    source_id: int
+    name: str
+    position: int
+
+
+@dataclass(slots=True)
+class Commit:
+    """What one transaction writes: all of it, or nothing.
+
+    Attributes:
+        blocks: new blocks with their session's number.
+        positions: sources and how far they are read now.
+        inputs: (session number, request id, seq) of inputs that must not be typed twice.
+        rows: session rows, new or changed.
+    """
+
+    blocks: list[tuple[int, Block]] = field(default_factory=list)
+    positions: list[SourcePosition] = field(default_factory=list)
+    inputs: list[tuple[int, str, int]] = field(default_factory=list)
+    rows: list[SessionRow] = field(default_factory=list)
+
+
+class Store(Protocol):
+    """The promises. Any method may raise `errors.DiskFull`; nothing of that call has happened then."""
+
+    # Opening and closing.
+
+    def open(self) -> None:
+        """Opens, and gives all logs new epochs if events may have been taken back since the last `close`.
+
+        Raises `CorruptDatabase` or `NewerDatabase`.
+        """
+        ...
+
+    def close(self) -> None:
+        """A clean close: what was committed is on the disk."""
+        ...
+
+    # Hot.
+
+    def commit(self, commit: Commit) -> None:
+        """Writes all of it in one transaction."""
+        ...
+
+    def blocks_after(self, number: int, seq: int, max_bytes: int) -> list[Block]:
+        """Blocks in order that hold entries behind `seq`: at least one if there is one, else until `max_bytes` are reached."""
+        ...
+
+    def block_with(self, number: int, seq: int) -> Block | None:
+        """The block that holds `seq`, else the last one before it; None: there is none."""
+        ...
+
+    def bounds(self, number: int) -> Bounds:
+        """What is kept of a log."""
+        ...
+
+    def positions(self, number: int) -> list[SourcePosition]:
+        """The sources of a session in the order of their numbers."""
+        ...
+
+    def input_seq(self, number: int, request_id: str) -> int | None:
+        """The `seq` of an input that was committed with this request id."""
+        ...
+
+    def last_number(self) -> int:
+        """The highest session number ever given; 0: none."""
+        ...
+
+    def row(self, session_id: str) -> SessionRow | None:
+        """The session of this id."""
+        ...
+
+    def newest_named(self, name: str) -> SessionRow | None:
+        """The newest session of this name, the live one first."""
+        ...
+
+    def requested(self, request_id: str) -> SessionRow | None:
+        """The session made by the `Create` with this id."""
+        ...
+
+    def live_rows(self) -> list[SessionRow]:
+        """All sessions that have not ended, oldest first."""
+        ...
+
+    def rows_before(self, number: int, limit: int) -> list[SessionRow]:
+        """At most `limit` sessions with numbers below `number`, newest first."""
+        ...
+
+    # Slow: in a thread, behind the gate.
+
+    def hide(self, number: int) -> None:
+        """Forgets a session's row at once; its blocks go with `sweep`."""
+        ...
+
+    def sweep(self, max_bytes: int) -> bool:
+        """Removes about `max_bytes` of hidden sessions' blocks. True: there is more."""
+        ...
+
+    def trim(self, number: int, up_to_seq: int, max_bytes: int) -> Bounds:
+        """Removes the oldest whole blocks that end at or before `up_to_seq`, about `max_bytes`. Returns what is kept now."""
+        ...
+
+    def needs_upkeep(self) -> bool:
+        """Cheap: is `upkeep` worth calling?"""
+        ...
+
+    def upkeep(self) -> Iterator[bool]:
+        """Housekeeping (checkpoints) in steps: before each it says whether that step needs the gate closed."""
+        ...
+
+
+def first_wanted(blocks: Sequence[Block], seq: int) -> Sequence[Block]:
+    """Drops the leading blocks that end at or before `seq`."""
+    for place, block in enumerate(blocks):
+        if block.last_seq > seq:
+            return blocks[place:]
+    return ()

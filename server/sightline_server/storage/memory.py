@@ -1,0 +1,126 @@
+"""A store that keeps its promises for as long as the process lives: for `run` without a server, and for tests."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import secrets
+from collections.abc import Iterator
+
+from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition
+
+
+class MemoryStore:
+    """See `contract.Store`."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, SessionRow] = {}
+        self._blocks: dict[int, list[Block]] = {}
+        self._bounds: dict[int, Bounds] = {}
+        self._positions: dict[tuple[int, int], SourcePosition] = {}
+        self._inputs: dict[tuple[int, str], int] = {}
+        self._hidden: list[int] = []
+        self._last_number = 0
+
+    def open(self) -> None:
+        """Nothing to do: memory is never taken back."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def commit(self, commit: Commit) -> None:
+        for number, block in commit.blocks:
+            self._blocks.setdefault(number, []).append(block)
+            kept = self._bounds.get(number, Bounds())
+            self._bounds[number] = dataclasses.replace(
+                kept, head_seq=block.last_seq, end_offset=block.offset + len(block.data), last_time=block.last_time
+            )
+        for position in commit.positions:
+            self._positions[position.number, position.source_id] = position
+        for number, request_id, seq in commit.inputs:
+            self._inputs[number, request_id] = seq
+        for row in commit.rows:
+            self._rows[row.number] = dataclasses.replace(row)
+            self._last_number = max(self._last_number, row.number)
+
+    def blocks_after(self, number: int, seq: int, max_bytes: int) -> list[Block]:
+        blocks = self._blocks.get(number, [])
+        found: list[Block] = []
+        size = 0
+        for block in blocks[bisect.bisect_right(blocks, seq, key=lambda block: block.last_seq) :]:
+            if found and size + len(block.data) > max_bytes:
+                break
+            found.append(block)
+            size += len(block.data)
+        return found
+
+    def block_with(self, number: int, seq: int) -> Block | None:
+        blocks = self._blocks.get(number, [])
+        place = bisect.bisect_right(blocks, seq, key=lambda block: block.first_seq)
+        return blocks[place - 1] if place else None
+
+    def bounds(self, number: int) -> Bounds:
+        return self._bounds.get(number, Bounds())
+
+    def positions(self, number: int) -> list[SourcePosition]:
+        return sorted((p for p in self._positions.values() if p.number == number), key=lambda p: p.source_id)
+
+    def input_seq(self, number: int, request_id: str) -> int | None:
+        return self._inputs.get((number, request_id))
+
+    def last_number(self) -> int:
+        return self._last_number
+
+    def row(self, session_id: str) -> SessionRow | None:
+        return next((row for row in self._rows.values() if row.session_id == session_id), None)
+
+    def newest_named(self, name: str) -> SessionRow | None:
+        return max((row for row in self._rows.values() if row.name == name), key=lambda row: (row.live, row.number), default=None)
+
+    def requested(self, request_id: str) -> SessionRow | None:
+        return next((row for row in self._rows.values() if row.request_id == request_id), None)
+
+    def live_rows(self) -> list[SessionRow]:
+        return sorted((row for row in self._rows.values() if row.live), key=lambda row: row.number)
+
+    def rows_before(self, number: int, limit: int) -> list[SessionRow]:
+        return sorted((row for row in self._rows.values() if row.number < number), key=lambda row: -row.number)[:limit]
+
+    def hide(self, number: int) -> None:
+        self._rows.pop(number, None)
+        self._hidden.append(number)
+
+    def sweep(self, max_bytes: int) -> bool:  # noqa: ARG002 - memory goes at once
+        for number in self._hidden:
+            self._blocks.pop(number, None)
+            self._bounds.pop(number, None)
+            self._positions = {key: value for key, value in self._positions.items() if key[0] != number}
+            self._inputs = {key: value for key, value in self._inputs.items() if key[0] != number}
+        self._hidden.clear()
+        return False
+
+    def trim(self, number: int, up_to_seq: int, max_bytes: int) -> Bounds:
+        blocks = self._blocks.get(number, [])
+        size = 0
+        count = 0
+        while count < len(blocks) and blocks[count].last_seq <= up_to_seq and size < max_bytes:
+            size += len(blocks[count].data)
+            count += 1
+        if count:
+            last = blocks[count - 1]
+            del blocks[:count]
+            self._bounds[number] = dataclasses.replace(
+                self._bounds[number], oldest_seq=last.last_seq + 1, oldest_offset=last.offset + len(last.data)
+            )
+        return self.bounds(number)
+
+    def needs_upkeep(self) -> bool:
+        return False
+
+    def upkeep(self) -> Iterator[bool]:
+        yield from ()
+
+
+def new_epoch() -> int:
+    """A fresh epoch: 1 to 2^63 - 1, random, because a counter would repeat itself when one backup is restored twice."""
+    return secrets.randbits(63) | 1
