@@ -1,6 +1,7 @@
 """The committer: all that was appended during one turn of the event loop becomes one transaction; then, and only then, it is seen.
 
-Also the place where the disk can be full: what came from a source waits and is tried again (its spool holds the rest), what a caller
+Also the place where the disk can be full: what came from a source waits and is tried again (its spool holds the rest), what a
+caller
 asked for is refused, and both learn it. And the gate: upkeep in another thread may hold commits back for a moment, never the loop.
 """
 

@@ -1,6 +1,7 @@
 """The encoding of a log: events as framed entries, and an index beside them.
 
-An entry is one element of `SubscribeResponse.events` as it is on the wire: tag, length, message. Repeated fields concatenate, so joined
+An entry is one element of `SubscribeResponse.events` as it is on the wire: tag, length, message. Repeated fields concatenate, so
+joined
 entries are a valid response, and nothing is ever encoded again: disk, replay and every subscriber get the same bytes.
 """
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sightline.v1.event_pb2 import Channel, Event
+
 from sightline_server.errors import DiskFull
 from sightline_server.log import record
 from sightline_server.log.committer import Committer

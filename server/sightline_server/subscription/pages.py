@@ -1,0 +1,59 @@
+"""The same events as a subscription gives, by page, for tools that cannot stream."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from sightline.v1.session_pb2 import Cursor
+from sightline.v1.session_service_pb2 import ListEventsRequest, ListEventsResponse
+
+from sightline_server.errors import BadField, BadPageToken, NotYetBuilt
+from sightline_server.log.session_log import SessionLog
+from sightline_server.subscription import filter as filters
+from sightline_server.subscription.filter import EntryFilter
+from sightline_server.subscription.position import RESPONSE_BYTES, Position
+from sightline_server.subscription.start import check_cursor
+
+DEFAULT_PAGE = 1000
+MAX_PAGE = 10_000
+
+
+def page(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
+    """One page of a log."""
+    if request.full:
+        raise NotYetBuilt(what="giving one event in parts")
+    if request.page_size > MAX_PAGE:
+        raise BadField(field="page_size", problem=f"at most {MAX_PAGE}")
+    filters.check(request.filter)
+    entry_filter = None if filters.is_empty(request.filter) else EntryFilter(request.filter, log)
+    cursor = read_token(request.page_token) if request.page_token else Cursor(epoch=log.epoch, seq=request.after_seq)
+    if request.page_token and cursor.session_id != log.session_id:
+        raise BadPageToken
+    begins = not request.page_token and not request.after_seq
+    position = Position(log, log.bounds.oldest_seq - 1 if begins else check_cursor(cursor, log), entry_filter)
+    gap = position.skip_gone()
+    entries = b""
+    while not entries and position.seq < log.head_seq:
+        entries = position.take(RESPONSE_BYTES, request.page_size or DEFAULT_PAGE)
+    response = ListEventsResponse.FromString(entries)  # its field 1 is that of a subscription's response
+    if gap is not None:
+        response.gap.CopyFrom(gap)
+    if position.seq < log.head_seq:
+        response.next_page_token = write_token(position.cursor())
+    return response
+
+
+def write_token(cursor: Cursor) -> str:
+    """A cursor as a page token."""
+    return base64.urlsafe_b64encode(cursor.SerializeToString()).decode()
+
+
+def read_token(token: str) -> Cursor:
+    """The cursor of a page token; raises `BadPageToken`."""
+    try:
+        return Cursor.FromString(base64.b64decode(token, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise BadPageToken from error
+    except Exception as error:  # protobuf's DecodeError has no common public base
+        raise BadPageToken from error

@@ -1,0 +1,192 @@
+"""One subscriber's place in one log: an integer, and reading on from there. It costs no memory, however far behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sightline.v1.session_pb2 import Cursor
+from sightline.v1.session_service_pb2 import Gap, GapReason
+from sightline.v1.session_service_pb2 import Position as PositionMessage
+
+from sightline_server.log.record import FILTER_PART, INDEX
+from sightline_server.log.session_log import SessionLog
+from sightline_server.storage.contract import Block
+from sightline_server.subscription.filter import EntryFilter
+
+RESPONSE_BYTES = 512 * 1024  # aimed at in one response; below the 2 MiB that the contract allows and gRPC's default of 4 MiB
+
+LENGTH_OF_INDEX = INDEX.size
+
+
+class Batch:
+    """Entries gathered for one response; neighbours stay one piece, so that they are copied once.
+
+    Args:
+        max_bytes: how much it holds; one entry always fits.
+        max_entries: how many; 0: any number.
+    """
+
+    def __init__(self, max_bytes: int, max_entries: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_entries = max_entries
+        self._size = 0
+        self._count = 0
+        self._parts: list[bytes] = []
+        self._data = b""  # with `_start` and `_end`: the piece that may still grow
+        self._start = self._end = 0
+
+    def has_room_for(self, block: Block) -> bool:
+        """A whole block fits."""
+        return not self._max_entries and self._size + len(block.data) <= self._max_bytes
+
+    def is_full(self, length: int) -> bool:
+        """One more entry does not fit."""
+        return (self._count > 0 and self._size + length > self._max_bytes) or 0 < self._max_entries <= self._count
+
+    def add_all(self, block: Block) -> None:
+        """Adds a whole block."""
+        self._flush()
+        self._parts.append(block.data)
+        self._size += len(block.data)
+        self._count += block.last_seq - block.first_seq + 1
+
+    def add(self, data: bytes, start: int, end: int) -> None:
+        """Adds one entry: `data[start:end]`."""
+        if data is not self._data or start != self._end:
+            self._flush()
+            self._data, self._start = data, start
+        self._end = end
+        self._size += end - start
+        self._count += 1
+
+    def joined(self) -> bytes:
+        """All of it."""
+        self._flush()
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def _flush(self) -> None:
+        if self._end > self._start:
+            self._parts.append(self._data[self._start : self._end])
+        self._data, self._start, self._end = b"", 0, 0
+
+
+class Position:
+    """See `log.session_log.Follower`.
+
+    Args:
+        log: whose.
+        seq: the last entry passed; 0: none.
+        entry_filter: which entries to give; None: all.
+        on_wake: called when there is something new.
+    """
+
+    def __init__(
+        self,
+        log: SessionLog,
+        seq: int,
+        entry_filter: EntryFilter | None = None,
+        on_wake: Callable[[Position], None] = lambda _position: None,
+    ) -> None:
+        self.log = log
+        self.seq = seq
+        self.offset = offset_behind(log, seq)
+        self._filter = entry_filter
+        self._on_wake = on_wake
+
+    def wake(self) -> None:
+        """There is something new in the log."""
+        self._on_wake(self)
+
+    @property
+    def lag_events(self) -> int:
+        """Entries committed and not passed."""
+        return self.log.head_seq - self.seq
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes committed and not passed."""
+        return self.log.bounds.end_offset - self.offset
+
+    def cursor(self) -> Cursor:
+        """Where a client would go on."""
+        return Cursor(session_id=self.log.session_id, epoch=self.log.epoch, seq=self.seq)
+
+    def message(self) -> PositionMessage:
+        """For a heartbeat."""
+        return PositionMessage(cursor=self.cursor(), lag_events=self.lag_events, lag_bytes=self.lag_bytes)
+
+    def skip_gone(self) -> Gap | None:
+        """Passes what is no longer kept, and says what that was."""
+        kept = self.log.bounds
+        if self.seq + 1 >= kept.oldest_seq:
+            return None
+        gap = Gap(
+            session_id=self.log.session_id,
+            first_seq=self.seq + 1,
+            last_seq=kept.oldest_seq - 1,
+            reason=GapReason.GAP_REASON_RETENTION,
+            bytes=max(0, kept.oldest_offset - self.offset),
+        )
+        self.seq = kept.oldest_seq - 1
+        self.offset = kept.oldest_offset
+        return gap
+
+    def skip_to(self, seq: int, reason: GapReason.ValueType) -> Gap:
+        """Passes everything up to `seq`, and says what that was."""
+        gap = Gap(session_id=self.log.session_id, first_seq=self.seq + 1, last_seq=seq, reason=reason)
+        before = self.offset
+        self.seq = seq
+        self.offset = offset_behind(self.log, seq)
+        gap.bytes = self.offset - before
+        return gap
+
+    def take(self, max_bytes: int = RESPONSE_BYTES, max_entries: int = 0) -> bytes:
+        """Passes the next entries and gives those that the filter lets through, joined.
+
+        Empty when there is nothing new, or when the filter hid all that was passed.
+
+        Args:
+            max_bytes: stop before more than so many; one entry is always given.
+            max_entries: stop after so many; 0: any number.
+        """
+        batch = Batch(max_bytes, max_entries)
+        for block in self.log.read(self.seq, max_bytes):
+            if self._filter is None and block.first_seq == self.seq + 1 and batch.has_room_for(block):
+                batch.add_all(block)
+                self._pass(block.last_seq, block.offset + len(block.data))
+            elif not self._take_entries(block, batch):
+                break
+        return batch.joined()
+
+    def _take_entries(self, block: Block, batch: Batch) -> bool:
+        """Entry by entry: for blocks begun in the middle, cut at a limit, or filtered. False: the batch is full."""
+        index = block.index
+        end = 0
+        for place, seq in zip(range(0, len(index), LENGTH_OF_INDEX), range(block.first_seq, block.last_seq + 1), strict=True):
+            entry = index[place : place + LENGTH_OF_INDEX]
+            start, end = end, end + int.from_bytes(entry[:4], "little")
+            if seq <= self.seq:
+                continue
+            if self._filter is None or self._filter.passes(entry[FILTER_PART]):
+                if batch.is_full(end - start):
+                    return False
+                batch.add(block.data, start, end)
+            self._pass(seq, block.offset + end)
+        return True
+
+    def _pass(self, seq: int, offset: int) -> None:
+        self.seq = seq
+        self.offset = offset
+
+
+def offset_behind(log: SessionLog, seq: int) -> int:
+    """Bytes of log up to and with entry `seq`."""
+    if seq >= log.head_seq:
+        return log.bounds.end_offset
+    if seq < log.bounds.oldest_seq:
+        return log.bounds.oldest_offset
+    block = log.block_with(seq)
+    if block is None:
+        return log.bounds.oldest_offset
+    lengths = (length for length, *_ in INDEX.iter_unpack(block.index[: (seq - block.first_seq + 1) * LENGTH_OF_INDEX]))
+    return block.offset + int(sum(lengths))
