@@ -1,1 +1,62 @@
-"""Sightline's Python client."""
+"""Sightline's Python client.
+
+    async with sightline.connect() as client:
+        session = await client.create(["make", "-j2"])
+        async for item in client.subscribe(session):
+            ...
+
+    result = await sightline.run(["make", "-j2"], on_event=print)
+
+The map, one line per module:
+
+    client        `connect`, `Client`: one method per RPC, with retries
+    subscription  `Subscription`: a stream of events that resumes by itself
+    running       `run`, `RunResult`: a command from start to end in one call
+    sync          the same surface without async
+    errors        what can go wrong, as a tree
+    target        where the server is and the token for it
+    progress      how far a subscription is, and what to ask after a break (no I/O)
+    requests      Python arguments to messages (no I/O)
+    transport     the gRPC channel
+    v1            the generated messages and stubs
+
+Names are loaded when they are first used: the server and tools import `sightline.v1` without loading the client or gRPC.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sightline import errors, sync
+    from sightline.client import Client, connect
+    from sightline.errors import Cancelled, SightlineError
+    from sightline.running import RunResult, run
+    from sightline.subscription import Subscription
+
+__all__ = ["Cancelled", "Client", "RunResult", "SightlineError", "Subscription", "connect", "errors", "run", "sync"]
+
+_HOMES = {
+    "Cancelled": "errors",
+    "Client": "client",
+    "RunResult": "running",
+    "SightlineError": "errors",
+    "Subscription": "subscription",
+    "connect": "client",
+    "run": "running",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        return import_module(f"{__name__}.{name}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

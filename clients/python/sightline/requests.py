@@ -1,0 +1,176 @@
+"""Python arguments to the contract's messages: pure, no I/O beyond the process's own directory and environment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from sightline.v1.event_pb2 import Channel, EventKind
+from sightline.v1.session_pb2 import Command, Cursor, Session, Terminal
+from sightline.v1.session_service_pb2 import CreateRequest, Cursors, Filter, Latest, OnGap, OnSlow, Pacing, SubscribeRequest, View
+
+SessionRef: TypeAlias = "str | Session"
+"""A session's id, its name, or the message itself."""
+
+Kind: TypeAlias = "str | EventKind.ValueType"
+"""An event kind: its number, or its name as in the payload, such as `output`."""
+
+ChannelName: TypeAlias = "str | Channel.ValueType"
+"""A channel: its number, or `terminal`, `stdout`, `stderr`."""
+
+OnGapWord = Literal["skip", "fail"]
+OnSlowWord = Literal["block", "to_latest", "fail"]
+
+ALL = "*"  # the word of the contract for every session, also those to come
+
+
+def ref(session: SessionRef) -> str:
+    """What the contract calls a session: its id where the message is at hand."""
+    return session if isinstance(session, str) else session.id
+
+
+def new_request_id() -> str:
+    """An id that makes a retry safe."""
+    return secrets.token_hex(16)
+
+
+def kind(word: Kind) -> EventKind.ValueType:
+    """Raises ValueError for a word that is no kind."""
+    if not isinstance(word, str):
+        return word
+    try:
+        return EventKind.Value(f"EVENT_KIND_{word.upper()}")
+    except ValueError:
+        known = ", ".join(name.removeprefix("EVENT_KIND_").lower() for name in EventKind.keys()[1:])
+        raise ValueError(f"{word!r} is no kind of event: they are {known}") from None
+
+
+def channel(word: ChannelName) -> Channel.ValueType:
+    """Raises ValueError for a word that is no channel."""
+    if not isinstance(word, str):
+        return word
+    try:
+        return Channel.Value(f"CHANNEL_{word.upper()}")
+    except ValueError:
+        raise ValueError(f"{word!r} is no channel: they are terminal, stdout, stderr") from None
+
+
+def event_filter(kinds: Iterable[Kind], sources: Iterable[str], channels: Iterable[ChannelName]) -> Filter | None:
+    """None when nothing is filtered."""
+    made = Filter(kinds=map(kind, kinds), sources=sources, channels=map(channel, channels))
+    return made if made.ByteSize() else None
+
+
+def duration(seconds: float | None) -> Duration | None:
+    """Seconds as the contract's duration; None stays unset."""
+    if seconds is None:
+        return None
+    made = Duration()
+    made.FromMicroseconds(round(seconds * 1e6))
+    return made
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Raises ValueError for a naive datetime: whose time zone it means is not ours to guess."""
+    if moment.tzinfo is None:
+        raise ValueError("give a datetime with a time zone, such as datetime.now(timezone.utc)")
+    made = Timestamp()
+    made.FromDatetime(moment)
+    return made
+
+
+def environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """The whole environment of a new session: the given one, else the caller's own.
+
+    Of the caller's own, variables that are not UTF-8 are left out: the contract's strings cannot carry them.
+    """
+    if env is not None:
+        return dict(env)
+    return {name: value for name, value in os.environ.items() if _is_utf8(name) and _is_utf8(value)}
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: how Python shows a byte that is no UTF-8
+        return False
+    return True
+
+
+def create(
+    argv: Sequence[str],
+    *,
+    name: str,
+    terminal: tuple[int, int] | None,
+    stdin_open: bool,
+    cwd: str | os.PathLike[str] | None,
+    env: Mapping[str, str] | None,
+    labels: Mapping[str, str] | None,
+    request_id: str | None,
+) -> CreateRequest:
+    """A request for a command; see `Client.create`."""
+    if isinstance(argv, str):
+        raise TypeError("argv is a list of arguments, not a string: no shell will split it")
+    return CreateRequest(
+        name=name,
+        request_id=new_request_id() if request_id is None else request_id,
+        labels=labels,
+        cwd=os.getcwd() if cwd is None else os.path.abspath(cwd),
+        env=environment(env),
+        clear_env=True,
+        command=Command(
+            argv=argv,
+            terminal=None if terminal is None else Terminal(columns=terminal[0], rows=terminal[1]),
+            stdin=Command.STDIN_OPEN if stdin_open else Command.STDIN_NULL,
+        ),
+    )
+
+
+def subscribe(
+    sessions: Iterable[SessionRef],
+    *,
+    after: Iterable[Cursor] | None,
+    latest: bool,
+    tail: int | None,
+    at_time: datetime | None,
+    kinds: Iterable[Kind],
+    sources: Iterable[str],
+    channels: Iterable[ChannelName],
+    text: bool,
+    pacing: Pacing | None,
+    snapshot: bool,
+    until_caught_up: bool,
+    heartbeat: float | None,
+    on_gap: OnGapWord,
+    on_slow: OnSlowWord,
+    max_lag_bytes: int,
+) -> SubscribeRequest:
+    """A request to follow sessions; see `Client.subscribe`."""
+    starts = {"after": after is not None, "latest": latest, "tail": tail is not None, "at_time": at_time is not None}
+    if sum(starts.values()) > 1:
+        raise ValueError(f"give one start only, not {' and '.join(name for name, given in starts.items() if given)}")
+    named = [ref(session) for session in sessions]
+    if not named:
+        raise ValueError("name at least one session, or '*' for all")
+    return SubscribeRequest(
+        sessions=named,
+        after=None if after is None else Cursors(cursors=after),
+        latest=Latest() if latest else None,
+        tail=tail,
+        at_time=None if at_time is None else timestamp(at_time),
+        filter=event_filter(kinds, sources, channels),
+        view=View.VIEW_TEXT if text else View.VIEW_UNSPECIFIED,
+        pacing=pacing,
+        on_slow=OnSlow.Value(f"ON_SLOW_{on_slow.upper()}"),
+        max_lag_bytes=max_lag_bytes,
+        on_gap=OnGap.Value(f"ON_GAP_{on_gap.upper()}"),
+        snapshot=snapshot,
+        until_caught_up=until_caught_up,
+        heartbeat_interval=duration(heartbeat),
+    )

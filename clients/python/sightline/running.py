@@ -1,0 +1,188 @@
+"""`run`: a command from start to end in one call, on a `Client`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+
+from sightline import errors
+from sightline.client import Client, connect
+from sightline.progress import Item
+from sightline.subscription import Subscription
+from sightline.v1.event_pb2 import Channel, Completed, Event, Outcome, Usage
+from sightline.v1.session_pb2 import Session
+from sightline.v1.session_service_pb2 import Gap
+
+END_WITHIN = 15.0  # seconds a cancelled run may take to end its tree: the server's grace of 5 s, SIGKILL, and a restart in between
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a command left behind.
+
+    Attributes:
+        outcome: `SUCCEEDED`, `FAILED`, `INTERRUPTED`, `CANCELLED`, `RELEASED` or `LOST`, as the contract's `Outcome` tells.
+        exit_code: the exit code; None when a signal ended it, when it never started, or when nobody saw its end.
+        signal: the signal that ended it; 0: none.
+        stdout: what it wrote; of a terminal all that it showed, escape codes included.
+        stderr: what it wrote there; empty with a terminal.
+        text: an agent's last word; of a plain command its stdout as text, bytes that are no UTF-8 replaced.
+        usage: tokens and cost in all; None where nothing was counted.
+        session_id: the session, whose log is kept.
+        error: why it did not succeed, for people; empty when the outcome says it all.
+        complete: False when output is missing, because it could not be kept.
+    """
+
+    outcome: str
+    exit_code: int | None
+    signal: int
+    stdout: bytes
+    stderr: bytes
+    text: str
+    usage: Usage | None
+    session_id: str
+    error: str = ""
+    complete: bool = True
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    name: str = "",
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    terminal: tuple[int, int] | None = None,
+    labels: Mapping[str, str] | None = None,
+    on_event: Callable[[Event], object] | None = None,
+    target: str | None = None,
+    client: Client | None = None,
+    timeout: float | None = None,
+) -> RunResult:
+    """Runs a command as a session and returns when it is complete; a restart of the server in between is not noticed.
+
+    When the task is cancelled, or anything else ends this call early, the command's whole process tree is ended first.
+
+    Args:
+        argv, name, cwd, env, terminal, labels: as in `Client.create`.
+        on_event: called with each event as it comes; when it returns an awaitable, that is awaited before the next one.
+        target: the server; None: as `connect` finds it.
+        client: use this one instead of a connection of its own.
+        timeout: seconds, after which the tree is ended and `TimedOut` raised; None: no limit.
+
+    Raises:
+        Cancelled: the task was cancelled (asyncio's own class, see there).
+        TimedOut: it was not done within `timeout`; its `result` has what there was.
+        SightlineError: it could not be started. A program that runs and fails is no error: see `outcome`.
+    """
+    async with AsyncExitStack() as stack:
+        if client is None:
+            client = await stack.enter_async_context(connect(target))
+        session = await _start(client, client.create(argv, name=name, cwd=cwd, env=env, terminal=terminal, labels=labels))
+        stream = await stack.enter_async_context(client.subscribe(session))
+        collected = _Collected(session.id)
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                await _follow(stream, collected, on_event)
+        except BaseException as error:
+            if collected.completed is not None:
+                raise
+            note = await _finish(_end(client, session.id))
+            if not limit.expired() or timeout is None:
+                error.add_note(note)
+                raise
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_WITHIN):
+                    await _follow(stream, collected, None)
+            raise errors.TimedOut(timeout, collected.result()) from None
+        return collected.result()
+
+
+class _Collected:
+    """What has come so far."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.completed: Completed | None = None
+        self._stdout: list[bytes] = []
+        self._stderr: list[bytes] = []
+        self._complete = True
+
+    def add(self, item: Item) -> None:
+        if not isinstance(item, Event):
+            self._complete &= not isinstance(item, Gap)
+            return
+        kind = item.WhichOneof("payload")
+        if kind == "output":
+            (self._stderr if item.output.channel == Channel.CHANNEL_STDERR else self._stdout).append(item.output.data)
+        elif kind == "output_lost":
+            self._complete = False
+        elif kind == "completed":
+            self.completed = item.completed
+
+    def result(self) -> RunResult:
+        completed = self.completed or Completed(outcome=Outcome.OUTCOME_LOST, error="its end was not received")
+        stdout = b"".join(self._stdout)
+        return RunResult(
+            outcome=Outcome.Name(completed.outcome).removeprefix("OUTCOME_"),
+            exit_code=completed.exit_code if completed.HasField("exit_code") else None,
+            signal=completed.signal,
+            stdout=stdout,
+            stderr=b"".join(self._stderr),
+            text=completed.result_text or stdout.decode(errors="replace"),
+            usage=completed.usage if completed.HasField("usage") else None,
+            session_id=self.session_id,
+            error=completed.error,
+            complete=self._complete,
+        )
+
+
+async def _follow(stream: Subscription, collected: _Collected, on_event: Callable[[Event], object] | None) -> None:
+    async for item in stream:
+        collected.add(item)
+        if on_event is not None and isinstance(item, Event):
+            answer = on_event(item)
+            if inspect.isawaitable(answer):
+                await answer
+
+
+async def _start(client: Client, create: Coroutine[None, None, Session]) -> Session:
+    """Creates the session. Cancelled meanwhile, it ends what the server may have started all the same."""
+    creating = asyncio.create_task(create)
+    try:
+        return await asyncio.shield(creating)
+    except asyncio.CancelledError as error:
+        error.add_note(await _finish(_end_created(client, creating)))
+        raise
+
+
+async def _end_created(client: Client, creating: asyncio.Task[Session]) -> str:
+    await asyncio.wait({creating}, timeout=END_WITHIN)
+    if not creating.done():
+        creating.cancel()
+        return "the server did not say whether the command was started"
+    if creating.exception() is not None:
+        return "the command was not started"
+    return await _end(client, creating.result().id)
+
+
+async def _end(client: Client, session_id: str) -> str:
+    """Ends the tree, and says what came of it."""
+    try:
+        async with asyncio.timeout(END_WITHIN):
+            await client.terminate(session_id)
+    except (errors.SightlineError, TimeoutError) as error:
+        return f"session {session_id} may still run: {str(error) or 'the server did not answer'}"
+    return f"session {session_id} and its processes were ended"
+
+
+async def _finish(work: Coroutine[None, None, str]) -> str:
+    """Waits for bounded work that must be done although this task is cancelled, once or more often."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    return task.result()
