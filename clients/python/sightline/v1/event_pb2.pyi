@@ -857,10 +857,12 @@ class Input(_message.Message):
     AUTHOR_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     INTERRUPT_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    SUBMIT_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
     """The bytes, as the program got them. Empty when only the length is kept."""
     length: _builtins.int
-    """How many bytes were typed."""
+    """How many bytes and named keys were typed."""
     redacted: _builtins.bool
     """Only the length is kept: the sender said `sensitive`, or the terminal's echo was off."""
     eof: _builtins.bool
@@ -871,6 +873,12 @@ class Input(_message.Message):
     """`SendRequest.request_id`."""
     interrupt: _builtins.bool
     """It was an interrupt (`Interrupt`), not text."""
+    submit: _builtins.bool
+    """Enter was pressed after all of it."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Named keys typed after the bytes; empty when only the length is kept."""
+
     def __init__(
         self,
         *,
@@ -881,10 +889,12 @@ class Input(_message.Message):
         author: _builtins.str = ...,
         request_id: _builtins.str = ...,
         interrupt: _builtins.bool = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        submit: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "data", b"data", "eof", b"eof", "interrupt", b"interrupt", "length", b"length", "redacted", b"redacted", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "data", b"data", "eof", b"eof", "interrupt", b"interrupt", "keys", b"keys", "length", b"length", "redacted", b"redacted", "request_id", b"request_id", "submit", b"submit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
