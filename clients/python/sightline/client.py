@@ -31,10 +31,12 @@ def connect(target: str | None = None, *, token: str | None = None, retry_for: f
     """A client of the server at `target`. It connects when it is first used: `async with sightline.connect() as client:`.
 
     Args:
-        target: `unix:PATH`, `host:port`, or `https://host:port` for TLS with the system's authorities. None: `SIGHTLINE_TARGET`, else the
-            socket in `SIGHTLINE_HOME` (default `${XDG_STATE_HOME:-~/.local/state}/sightline`). `SIGHTLINE_TLS_CA`, a PEM file, turns TLS on for `host:port`.
-        token: shown to servers on TCP, never on a Unix socket. None: the content of the file that `SIGHTLINE_TOKEN_FILE` names, else of `token` in the home.
-        retry_for: how long, in seconds, a call that is safe to repeat is repeated while a server that was there before does not answer.
+        target: `unix:PATH`, `host:port`, or `https://host:port` for TLS with the system's authorities. None: `SIGHTLINE_TARGET`,
+            else the socket in `SIGHTLINE_HOME` (default `${XDG_STATE_HOME:-~/.local/state}/sightline`). `SIGHTLINE_TLS_CA`, a PEM
+            file, turns TLS on for `host:port`.
+        token: shown to servers on TCP, never on a Unix socket. None: the content of the file that `SIGHTLINE_TOKEN_FILE` names,
+            else of `token` in the home.
+        retry_for: seconds for which a call that is safe to repeat is repeated while a server that was there does not answer.
 
     Raises:
         ValueError: the target is none of these forms, or is another machine without TLS.
@@ -45,10 +47,10 @@ def connect(target: str | None = None, *, token: str | None = None, retry_for: f
 class Client:
     """One server. Made by `connect`; belongs to the event loop in which it is first used.
 
-    Where a method takes a session it takes an id, a name, or the `Session` itself. Each method raises a `SightlineError` whose class says
-    whose fault it is and whose `reason` is stable for programs; the comments in the contract say which.
-    `ServerNotFound` comes at once when there is no server; once one has answered, calls that are safe to repeat are repeated for `retry_for` seconds.
-    A deadline is the caller's, by `asyncio.timeout`: a cancelled call is cancelled at the server too.
+    Where a method takes a session it takes an id, a name, or the `Session` itself. Each method raises a `SightlineError` whose
+    class says whose fault it is and whose `reason` is stable for programs; the comments in the contract say which.
+    `ServerNotFound` comes at once when there is no server; once one has answered, calls that are safe to repeat are repeated for
+    `retry_for` seconds. A deadline is the caller's, by `asyncio.timeout`: a cancelled call is cancelled at the server too.
 
     Attributes:
         target: where the server is.
@@ -133,7 +135,8 @@ class Client:
             terminal: run it in a terminal of so many columns and rows; None: in pipes, stdout and stderr apart.
             stdin_open: keep the stdin of a command in pipes open for `send`, until `eof`; False: it reads `/dev/null`.
             cwd: its directory; None: the caller's.
-            env: its whole environment, as with `subprocess`; None: the caller's. The server adds `SIGHTLINE_SESSION_ID`. Never stored.
+            env: its whole environment, as with `subprocess`; None: the caller's. Never stored. The server adds
+                `SIGHTLINE_SESSION_ID`.
             labels: the caller's own marks.
             request_id: the same id gets the same session again; None: a random one, so that this call's own retries are safe.
             tmux: the pane to adopt; see `adopt`.
@@ -162,7 +165,9 @@ class Client:
         Args:
             target: `session:window.pane`, or a pane id such as `%3`.
             socket_path: the socket of its tmux server; empty: the user's default one.
-            name, labels, request_id: as in `create`.
+            name: as in `create`.
+            labels: as in `create`.
+            request_id: as in `create`.
         """
         return await self.create(tmux=Tmux(target=target, socket_path=socket_path), name=name, labels=labels, request_id=request_id)
 
@@ -177,7 +182,7 @@ class Client:
         labels: Mapping[str, str] | None = None,
         name: str = "",
     ) -> AsyncIterator[Session]:
-        """Sessions, newest first: those in one of `states` (none given: all), with all of `labels`, of the name `name` (empty: any)."""
+        """Sessions, newest first: in one of `states` (none given: all), with all of `labels`, of the name `name` (empty: any)."""
         request = v1.ListRequest(states=states, labels=labels, name=name)
         while True:
             page = await self._call(self.stub.List, request)
@@ -204,7 +209,7 @@ class Client:
         author: str = "",
         request_id: str | None = None,
     ) -> v1.SendResponse:
-        """Types into a session, at most once: the text, then `data`, then `keys`, then Enter (`submit`), then the end of stdin (`eof`).
+        """Types into a session, at most once: text, then `data`, then `keys`, then Enter (`submit`), then the end of stdin (`eof`).
 
         Args:
             session: where to.
@@ -278,7 +283,9 @@ class Client:
         Args:
             session: whose.
             after_seq: only events behind this one; 0: from the oldest kept.
-            kinds, sources, channels: only these, as in `subscribe`.
+            kinds: as in `subscribe`.
+            sources: as in `subscribe`.
+            channels: as in `subscribe`.
             full: instead the one event of this `seq`, in parts under 1 MiB each.
             page_size: events asked for at a time; 0: the server's choice.
         """
@@ -350,11 +357,11 @@ class Client:
         after_seq: int = 0,
         timeout: float | None = None,
     ) -> v1.WaitResponse:
-        """Returns when the session is in one of the states `until` (WAITING, IDLE, ENDED; none given: ENDED); an end is always an answer.
+        """Returns when the session is in one of some states, or has ended.
 
         Args:
             session: which one.
-            until: the states.
+            until: the states: WAITING, IDLE or ENDED; none given: ENDED. An end is always an answer.
             after_seq: only states reached behind this event; 0: the present one counts.
             timeout: seconds, after which the answer is `timed_out`, no error; None: no limit.
         """
@@ -391,11 +398,11 @@ class Client:
         on_disconnect: Callable[[errors.SightlineError], object] | None = None,
         on_reconnect: Callable[[], object] | None = None,
     ) -> Subscription:
-        """Follows sessions; nothing is asked of the server before the first item is. See `Subscription` for the items and for resuming.
+        """Follows sessions; the server is asked when the first item is. See `Subscription` for the items and for resuming.
 
         Args:
             sessions: ids, names or `Session`s; `"*"`: all, also those to come.
-            after: start behind these cursors, and at the oldest kept event of sessions without one. No start given: at the oldest kept event.
+            after: start behind these cursors, and at the oldest kept event of sessions without one. No start given: the oldest.
             latest: only what comes from now on.
             tail: start so many events back, counting those that pass the filter.
             at_time: start at the first event that is not older; with a time zone.
@@ -408,7 +415,8 @@ class Client:
             until_caught_up: end when all that was there at the start has been given.
             heartbeat: a `Heartbeat` when nothing came for so many seconds, 0.1 at least; None: none.
             on_gap: when events are gone that were not given yet: `skip` them with a `Gap`, or `fail` with `OutOfRange`.
-            on_slow: when this reader lags by more than `max_lag_bytes`: `block` (catch up from the log), go `to_latest` behind a `Gap`, or `fail`.
+            on_slow: when this reader lags by more than `max_lag_bytes`: `block` (catch up from the log), go `to_latest` behind a
+                `Gap`, or `fail`.
             max_lag_bytes: bytes of log; 0: 64 MiB.
             resume: go on by itself after a break; False: a break raises `Unavailable`.
             on_disconnect: called with the error, once an outage.

@@ -34,7 +34,7 @@ Cancelled = asyncio.CancelledError
 
 It is asyncio's own class, under a name that says what to catch, and not a subclass: up to Python 3.12 `asyncio.timeout` and
 `asyncio.TaskGroup` know a cancellation by identity (`exc_type is CancelledError`), so a subclass would turn a timeout into a
-cancellation and a cancelled group into a failed one. What `run` knows (the session, and whether its tree is gone) is a note on the error.
+cancellation and a cancelled group into a failed one. What `run` knows (the session, whether its tree is gone) is a note on it.
 """
 
 
@@ -137,7 +137,8 @@ class ServerNotFound(Unavailable):
         self.target = target
         because = f" ({detail})" if detail else ""
         super().__init__(
-            f"no Sightline server answers at {target}{because}: start one with `sightline serve`, or set SIGHTLINE_TARGET to where it is",
+            f"no Sightline server answers at {target}{because}: start one with `sightline serve`, "
+            "or set SIGHTLINE_TARGET to where it is",
             reason="SERVER_NOT_FOUND",
             metadata={"target": target},
         )
@@ -161,20 +162,19 @@ class TimedOut(SightlineError, TimeoutError):
         )
 
 
-BY_CODE: dict[str, type[SightlineError]] = {
-    kind.default_code: kind
-    for kind in (
-        InvalidArgument,
-        NotFound,
-        AlreadyExists,
-        FailedPrecondition,
-        OutOfRange,
-        ResourceExhausted,
-        Unauthenticated,
-        Unimplemented,
-        Unavailable,
-    )
-} | {"CANCELLED": Unavailable}
+_KINDS: tuple[type[SightlineError], ...] = (
+    InvalidArgument,
+    NotFound,
+    AlreadyExists,
+    FailedPrecondition,
+    OutOfRange,
+    ResourceExhausted,
+    Unauthenticated,
+    Unimplemented,
+    Unavailable,
+)
+
+BY_CODE = {kind.default_code: kind for kind in _KINDS} | {"CANCELLED": Unavailable}
 """Status codes that are not here become `SightlineError` itself. CANCELLED: the client's own cancellations never get here, so the
 server gave the call up, as it does when its time to drain is over."""
 
@@ -193,7 +193,7 @@ def from_rpc(error: grpc.aio.AioRpcError) -> SightlineError:
 def _error_info(details: bytes) -> tuple[str, dict[str, str]]:
     # Imported when something has failed: programs should not pay for it at each start.
     from google.protobuf.message import DecodeError  # noqa: PLC0415
-    from google.rpc import error_details_pb2, status_pb2  # noqa: PLC0415
+    from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     info = error_details_pb2.ErrorInfo()
     try:

@@ -1,7 +1,7 @@
 """How far a subscription is, and what to ask after a break: pure, no I/O and no clock.
 
-`receive` takes what the server sent and gives what is to be shown; `advance` moves the cursor over what was shown; `request` is what to
-ask the server next. The promise that they keep together: each event of the log is shown once, whatever breaks and wherever.
+`receive` takes what the server sent and gives what is to be shown; `advance` moves the cursor over what was shown; `request` is
+what to ask the server next. The promise that they keep together: each event of the log is shown once, whatever breaks, wherever.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Progress:
         self._show_heartbeats = request.HasField("heartbeat_interval")
         self._all = ALL in request.sessions
         if not self._show_heartbeats and (self._all or request.HasField("filter")):
-            # Only heartbeats move the position over what a filter hides, and only they say that a stream without sessions has begun.
+            # Only heartbeats move the position over what a filter hides, and say that a stream without sessions has begun.
             self._asked.heartbeat_interval.FromSeconds(POSITION_INTERVAL)
         self._relative = request.WhichOneof("start") in {"latest", "tail", "at_time"} or request.snapshot
         self._epochs: dict[str, int] = {}

@@ -158,11 +158,10 @@ def subscribe(
     named = [ref(session) for session in sessions]
     if not named:
         raise ValueError("name at least one session, or '*' for all")
-    return SubscribeRequest(
+    made = SubscribeRequest(
         sessions=named,
         after=None if after is None else Cursors(cursors=after),
         latest=Latest() if latest else None,
-        tail=tail,
         at_time=None if at_time is None else timestamp(at_time),
         filter=event_filter(kinds, sources, channels),
         view=View.VIEW_TEXT if text else View.VIEW_UNSPECIFIED,
@@ -174,3 +173,6 @@ def subscribe(
         until_caught_up=until_caught_up,
         heartbeat_interval=duration(heartbeat),
     )
+    if tail is not None:  # 0 is a start too, and not the same as none
+        made.tail = tail
+    return made

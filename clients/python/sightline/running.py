@@ -67,7 +67,12 @@ async def run(
     When the task is cancelled, or anything else ends this call early, the command's whole process tree is ended first.
 
     Args:
-        argv, name, cwd, env, terminal, labels: as in `Client.create`.
+        argv: the program and its arguments, as are the next ones, as in `Client.create`.
+        name: unique among live sessions.
+        cwd: its directory; None: the caller's.
+        env: its whole environment; None: the caller's.
+        terminal: columns and rows of a terminal to run it in; None: in pipes.
+        labels: the caller's own marks.
         on_event: called with each event as it comes; when it returns an awaitable, that is awaited before the next one.
         target: the server; None: as `connect` finds it.
         client: use this one instead of a connection of its own.

@@ -26,17 +26,20 @@ JITTER = 0.2  # of a pause, so that a thousand clients do not come back at once
 class Subscription:
     """Events of one, several or all sessions, and the signs between them. Made by `Client.subscribe`.
 
-    Iterate it once, either by item (`async for item in subscription`) or by response (`batches`). An item is an `Event` or one of the
-    signs `Header`, `Snapshot`, `CaughtUp`, `Gap`, `Heartbeat`. The iteration stops after the server's `End`, which is then in `end`.
+    Iterate it once, either by item (`async for item in subscription`) or by response (`batches`). An item is an `Event` or one
+    of the signs `Header`, `Snapshot`, `CaughtUp`, `Gap`, `Heartbeat`. The iteration stops after the server's `End`, which is then
+    in `end`.
 
-    A broken stream resumes by itself where it was: no event is lost or shown twice, and neither `Header` nor `CaughtUp` of a session comes again.
-    A read that is cancelled (a timeout around it, say) loses nothing either: the next one resumes.
+    A broken stream resumes by itself where it was: no event is lost or shown twice, and neither `Header` nor `CaughtUp` of a
+    session comes again. A read that is cancelled (a timeout around it, say) loses nothing either: the next one resumes.
 
     What a resume cannot know, it decides so:
       * After the first header a session is followed by its id: another session that has its name by then is not mixed in.
-      * `latest`, `tail`, `at_time` and `snapshot` are asked again as they were until the headers, which fix their moment, are there.
-      * Under `*` a session met for the first time later has begun since, and is followed from its oldest kept event, also with `latest`.
-      * `until_caught_up`: a session that was caught up is left out, any other one ends at its head at the time of the resume.
+      * `latest`, `tail`, `at_time` and `snapshot` are asked again as they were until the headers, which fix their moment, are
+        there.
+      * Under `*` a session that had no header before the break has begun since, and is followed from its oldest kept event, also
+        with `latest`.
+      * `until_caught_up`: a session that was caught up is left out; any other one ends at its head at the time of the resume.
       * A screen that was promised and got lost on the way is asked for again.
 
     As an async context manager, or by `aclose`, it lets go of the server at once; else when it is collected.
@@ -76,14 +79,9 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Item:
-        while not self._items:
-            items = await self.take()
-            if items is None:
-                raise StopAsyncIteration
-            self._items.extend(items)
-        item = self._items.popleft()
-        self._progress.advance(item)
-        return item
+        if not await self.fill():
+            raise StopAsyncIteration
+        return self._pop()
 
     async def batches(self) -> AsyncIterator[SubscribeResponse]:
         """Whole responses, as the server sent them: up to 2 MiB of events, or one sign. For throughput."""
@@ -92,14 +90,23 @@ class Subscription:
                 self._progress.advance(item)
             yield response
 
-    async def take(self) -> Sequence[Item] | None:
-        """The items of the next response, for wrappers, which call `taken` for each; None when the stream is over."""
-        response = await self._next()
-        return None if response is None else items_of(response)
+    async def fill(self) -> bool:
+        """Waits until there is an item to `pop`; False: the stream is over. For wrappers, which cross a thread once a response."""
+        while not self._items:
+            response = await self._next()
+            if response is None:
+                return False
+            self._items.extend(items_of(response))
+        return True
 
-    def taken(self, item: Item) -> None:
-        """Moves `cursors` over an item that `take` gave."""
+    def pop(self) -> Item | None:
+        """The next item, when one is at hand; None: `fill` first."""
+        return self._pop() if self._items else None
+
+    def _pop(self) -> Item:
+        item = self._items.popleft()
         self._progress.advance(item)
+        return item
 
     async def aclose(self) -> None:
         """Ends the subscription. May be called again, and while another task reads: its iteration stops."""

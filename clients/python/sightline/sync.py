@@ -1,7 +1,8 @@
 """The same surface without async: `sightline.sync.connect()`, `Client`, `Subscription`, `run`.
 
 Everything is the async client's own work, done in one background thread that all blocking clients of the process share; nothing is
-written twice here but the blocking itself. Ctrl-C works: what is waited for is cancelled, and `KeyboardInterrupt` comes when that is done.
+written twice here but the blocking itself. Ctrl-C works: what is waited for is cancelled, and `KeyboardInterrupt` comes when
+that is done.
 Callbacks (`on_event`, `on_disconnect`) are called in that thread, and cannot call this module.
 """
 
@@ -11,7 +12,6 @@ import asyncio
 import functools
 import os
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from types import TracebackType
@@ -37,7 +37,8 @@ CANCEL_WITHIN = running.END_WITHIN + 5  # seconds that Ctrl-C waits at most for 
 class _Loop:
     """The background thread and its event loop: started when first needed, and a daemon, so that it never keeps a program alive.
 
-    One for the process and not one for each client: gRPC's asyncio layer has one completion queue, which loops in several threads contend for.
+    One for the process and not one for each client: gRPC's asyncio layer has one completion queue, and loops in several threads
+    contend for it.
     """
 
     def __init__(self) -> None:
@@ -60,12 +61,15 @@ class _Loop:
             tasks.append(loop.create_task(work))
             tasks[0].add_done_callback(lambda task: _hand_over(task, outcome))
 
+        def cancel() -> None:
+            tasks[0].cancel()
+
         loop.call_soon_threadsafe(start)
         try:
             return outcome.result()
         except BaseException:
             if not outcome.done():  # Ctrl-C: nothing may go on behind the caller's back
-                loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+                loop.call_soon_threadsafe(cancel)
                 wait([outcome], CANCEL_WITHIN)
             raise
 
@@ -92,7 +96,7 @@ _loop = _Loop()
 
 def _blocking(method: Callable[Concatenate[aio.Client, P], Coroutine[Any, Any, T]]) -> Callable[Concatenate[Client, P], T]:
     @functools.wraps(method)
-    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return _loop.run(method(self.aio, *args, **kwargs))
 
     return call
@@ -100,7 +104,7 @@ def _blocking(method: Callable[Concatenate[aio.Client, P], Coroutine[Any, Any, T
 
 def _iterating(method: Callable[Concatenate[aio.Client, P], AsyncIterator[T]]) -> Callable[Concatenate[Client, P], Iterator[T]]:
     @functools.wraps(method)
-    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+    def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         return _iterate(method(self.aio, *args, **kwargs))
 
     return call
@@ -118,11 +122,10 @@ def _iterate(items: AsyncIterator[T]) -> Iterator[T]:
 
 
 class Subscription:
-    """A stream of events: `sightline.Subscription`, blocking. Iterate it, by item or by `batches`; close it by `with` or `close`."""
+    """A stream of events: `sightline.Subscription`, blocking. Iterate it by item or by `batches`; close it by `with` or `close`."""
 
     def __init__(self, subscription: streams.Subscription) -> None:
         self.aio = subscription
-        self._items: deque[Item] = deque()
 
     @property
     def end(self) -> End | None:
@@ -139,13 +142,9 @@ class Subscription:
 
     def __next__(self) -> Item:
         # A whole response crosses the threads at once: a crossing costs more than an event.
-        while not self._items:
-            items = _loop.run(self.aio.take())
-            if items is None:
+        while (item := self.aio.pop()) is None:
+            if not _loop.run(self.aio.fill()):
                 raise StopIteration
-            self._items.extend(items)
-        item = self._items.popleft()
-        self.aio.taken(item)
         return item
 
     def batches(self) -> Iterator[SubscribeResponse]:
@@ -167,7 +166,7 @@ def _subscribing(
     method: Callable[Concatenate[aio.Client, P], streams.Subscription],
 ) -> Callable[Concatenate[Client, P], Subscription]:
     @functools.wraps(method)
-    def call(self: Client, *args: P.args, **kwargs: P.kwargs) -> Subscription:
+    def call(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Subscription:
         return Subscription(method(self.aio, *args, **kwargs))
 
     return call
@@ -230,7 +229,10 @@ def run(
     client: Client | None = None,
     timeout: float | None = None,
 ) -> RunResult:
-    """Runs a command as a session and returns when it is complete; Ctrl-C ends its whole process tree. Arguments as in `sightline.run`."""
+    """Runs a command as a session and returns when it is complete; Ctrl-C ends its whole process tree.
+
+    Arguments, result and errors as in `sightline.run`.
+    """
     work = running.run(
         argv,
         name=name,

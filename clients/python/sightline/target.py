@@ -42,12 +42,14 @@ def find(target: str | None, token: str | None, environ: Mapping[str, str]) -> T
     """The server meant by an argument or, without one, by the environment.
 
     Args:
-        target: `unix:PATH`, `host:port`, or `https://host:port` for TLS; None or empty: `SIGHTLINE_TARGET`, else the socket in the home.
-        token: for TCP; None: the content of the file named by `SIGHTLINE_TOKEN_FILE`, else of `token` in the home, if it can be read.
+        target: `unix:PATH`, `host:port`, or `https://host:port` for TLS; None or empty: `SIGHTLINE_TARGET`, else the socket in
+            the home.
+        token: for TCP; None: the content of the file named by `SIGHTLINE_TOKEN_FILE`, else of `token` in the home, if it can be
+            read.
         environ: the environment, usually `os.environ`. `SIGHTLINE_TLS_CA` (a PEM file) turns TLS on for TCP.
 
     Raises:
-        ValueError: the target is none of these forms, or is another machine without TLS, so that the token could be read on the way.
+        ValueError: the target is none of these forms, or is another machine without TLS: the token could be read on the way.
         OSError: the file named by `SIGHTLINE_TOKEN_FILE` cannot be read.
     """
     given = target or environ.get("SIGHTLINE_TARGET") or f"unix:{home(environ) / 'sightline.sock'}"

@@ -18,6 +18,8 @@ from sightline.target import Target
 if TYPE_CHECKING:
     from sightline.v1.session_service_pb2_grpc import SessionServiceAsyncStub
 
+__all__ = ["aio", "metadata", "open_channel", "open_stub"]
+
 MAX_RECEIVE = 16 * 1024 * 1024  # bytes: room above the contract's 2 MiB a response
 FIRST_BACKOFF_MS = 100
 MAX_BACKOFF_MS = 1000
