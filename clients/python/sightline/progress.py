@@ -87,9 +87,7 @@ class Progress:
         return resumed
 
     def _sessions_left(self) -> list[str]:
-        if self._all and not self._asked.until_caught_up:
-            return [ALL]
-        if self._all and not self._headed:
+        if self._all:  # also with `until_caught_up`: the break may have come before the headers of some
             return [ALL]
         done = self._completed | self._caught_up if self._asked.until_caught_up else self._completed
         # By id: the name may belong to another session by now.

@@ -39,7 +39,7 @@ class Subscription:
         there.
       * Under `*` a session that had no header before the break has begun since, and is followed from its oldest kept event, also
         with `latest`.
-      * `until_caught_up`: a session that was caught up is left out; any other one ends at its head at the time of the resume.
+      * `until_caught_up`: a session that was named and caught up is left out; others end at their head at the time of the resume.
       * A screen that was promised and got lost on the way is asked for again.
 
     As an async context manager, or by `aclose`, it lets go of the server at once; else when it is collected.
