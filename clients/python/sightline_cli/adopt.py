@@ -1,0 +1,113 @@
+"""adopt and release: following what already runs in the user's own tmux, and letting it go."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from sightline_cli import codes, people
+from sightline_cli.command import Command, Complaint, add_json, add_session
+
+if TYPE_CHECKING:
+    from sightline.v1.session_service_pb2 import Candidate, DiscoverResponse
+
+COLUMNS = ("TARGET", "COMMAND", "SIZE", "CWD", "NOTE")
+CWD = 3  # the column that gives way when the terminal is narrow
+
+
+def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "pane", metavar="TARGET", nargs="?", help="the pane: session:window.pane, or its id such as %%3; none: list what there is"
+    )
+    parser.add_argument("--name", default="", help="the session's name; default: one made from the pane")
+    parser.add_argument("--socket", metavar="PATH", default="", help="the tmux server's socket; default: yours")
+    add_json(parser)
+
+
+async def _adopt(chosen: argparse.Namespace) -> int:
+    from sightline_cli import printing, reach  # noqa: PLC0415
+
+    if not chosen.pane and chosen.name:
+        raise Complaint(
+            "--name needs the pane to adopt: sightline adopt TARGET --name NAME (`sightline adopt` lists them)", codes.USAGE
+        )
+    async with reach.server(chosen) as client:
+        if chosen.pane:
+            session = await client.adopt(chosen.pane, socket_path=chosen.socket, name=chosen.name)
+            print(printing.to_json(session) if chosen.json else session.name)
+            return codes.OK
+        found = await client.discover(socket_paths=[chosen.socket] if chosen.socket else [])
+    if chosen.json:
+        for candidate in found.candidates:
+            print(printing.to_json(candidate))
+    else:
+        _list(found)
+    for problem in found.problems:
+        print(f"sightline: {problem.message}", file=sys.stderr)
+    return codes.OK
+
+
+def _list(found: DiscoverResponse) -> None:
+    if not found.candidates:
+        print("there is nothing to adopt: no tmux pane was found (`--socket PATH` looks at another tmux server)", file=sys.stderr)
+        return
+    width = people.width_of(sys.stdout)
+    print("\n".join(people.table(COLUMNS, [_row(candidate) for candidate in found.candidates], width, flexible=CWD)))
+    print("\nfollow one with: sightline adopt TARGET --name NAME", file=sys.stderr)
+
+
+def _row(candidate: Candidate) -> tuple[str, ...]:
+    notes = []
+    if candidate.session_id:
+        notes.append("followed already")
+    elif candidate.piped:
+        notes.append("has a pipe of its own")
+    target = (
+        candidate.tmux.target
+        or candidate.tmux.pane_id
+        or candidate.screen.name
+        or candidate.typescript.path
+        or candidate.transcript.path
+    )
+    if candidate.tmux.socket_path:
+        notes.append(f"--socket {candidate.tmux.socket_path}")
+    size = f"{candidate.terminal.columns}x{candidate.terminal.rows}" if candidate.HasField("terminal") else ""
+    return target, candidate.command, size, candidate.cwd, ", ".join(notes)
+
+
+def _release_arguments(parser: argparse.ArgumentParser) -> None:
+    add_session(parser, "+")
+
+
+async def _release(chosen: argparse.Namespace) -> int:
+    from sightline_cli import reach  # noqa: PLC0415
+
+    async with reach.server(chosen) as client:
+        return await reach.each(chosen.sessions, client.release)
+
+
+ADOPT = Command(
+    name="adopt",
+    summary="Follow a tmux pane of yours that runs already.",
+    when="""\
+Alone, lists the panes that could be followed. With a TARGET, follows it from now on, without
+disturbing it, and prints the session's name. What the pane wrote before is not in the log. A pane that
+you pipe elsewhere keeps its pipe. `sightline release` lets it go, with nothing of ours left on it.""",
+    examples=(
+        ("sightline adopt", "what there is"),
+        ("sightline adopt work:1.0 --name editor", "follow pane 0 of window 1 of your tmux session `work`"),
+        ("sightline adopt %3 --socket /tmp/tmux-1000/other", "a pane of another tmux server"),
+    ),
+    arguments=_adopt_arguments,
+    run=_adopt,
+)
+
+RELEASE = Command(
+    name="release",
+    summary="Stop following adopted panes, and leave them running.",
+    when="The session ends with the outcome `released`; its log stays.",
+    examples=(("sightline release editor", "let it go"),),
+    arguments=_release_arguments,
+    run=_release,
+)

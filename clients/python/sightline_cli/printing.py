@@ -1,0 +1,208 @@
+"""What a stream of events looks like on a screen or in a pipe: bytes, prefixed lines, or JSON.
+
+Knows events and where they go; not where they come from.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import sys
+from dataclasses import dataclass
+from typing import Protocol
+
+from sightline.v1 import event_pb2 as e
+from sightline.v1.session_service_pb2 import Gap
+
+from sightline_cli import people, words
+from sightline_cli.lines import Line, Screen
+from sightline_cli.queries import QueryFilter
+
+OWN = {"", "stdout", "stderr", "terminal"}
+"""Sources whose bytes are the program's own: they get no prefix."""
+MATTERS = {"output_lost", "error"}
+"""Kinds that a follower is told of, unasked."""
+
+
+class Descriptors(Protocol):
+    """Where bytes go."""
+
+    def put(self, descriptor: int, data: bytes) -> None:
+        """Takes bytes for a descriptor."""
+        ...
+
+
+class Printer(Protocol):
+    """Shows what a subscription gives."""
+
+    def name(self, session_id: str, name: str) -> None:
+        """The name of a session, before its first event."""
+        ...
+
+    def event(self, event: e.Event) -> None:
+        """Shows one event, or does not."""
+        ...
+
+    def gap(self, gap: Gap) -> None:
+        """Says what is missing."""
+        ...
+
+    def note(self, text: str) -> None:
+        """One line of our own, on stderr."""
+        ...
+
+    def finish(self) -> None:
+        """Nothing comes any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the printing depends on.
+
+    Attributes:
+        stdout_is_terminal: and so questions to the terminal are left out.
+        stderr_is_terminal: and so notes begin on a line of their own.
+        colour: stderr in colour, notes dim.
+        names: each line begins with its session's name.
+        everything: events that are not output are shown too, a line each.
+    """
+
+    stdout_is_terminal: bool = False
+    stderr_is_terminal: bool = False
+    colour: bool = False
+    names: bool = False
+    everything: bool = False
+
+
+def look(*, names: bool = False, everything: bool = False) -> Look:
+    """The look that fits this process's stdout and stderr."""
+    return Look(sys.stdout.isatty(), sys.stderr.isatty(), people.wants_colour(sys.stderr), names, everything)
+
+
+class ScreenPrinter:
+    """Output as the program wrote it, stdout to stdout, stderr to stderr; named sources and, where asked, sessions get prefixes."""
+
+    def __init__(self, outlet: Descriptors, how: Look) -> None:
+        self._outlet = outlet
+        self._look = how
+        screen = Screen()
+        # Two descriptors on one terminal share the cursor; a pipe is a place of its own.
+        self._screens = {1: screen, 2: screen if how.stdout_is_terminal and how.stderr_is_terminal else Screen()}
+        self._names: dict[str, str] = {}
+        self._lines: dict[tuple[str, str, int], Line] = {}
+        self._filters: dict[str, QueryFilter] = {}
+        dim = people.COLOURS["dim"].encode() if how.colour else b""
+        self._note = Line(b"[sightline] ", dim, people.RESET.encode() if how.colour else b"")
+
+    def name(self, session_id: str, name: str) -> None:
+        """See `Printer`."""
+        self._names[session_id] = name
+
+    def event(self, event: e.Event) -> None:
+        """See `Printer`."""
+        kind = event.WhichOneof("payload")
+        if kind == "output":
+            self._output(event)
+        elif kind in MATTERS or self._look.everything:
+            self._say(event.session_id, words.line(event))
+
+    def gap(self, gap: Gap) -> None:
+        """See `Printer`."""
+        self._say(gap.session_id, gap_text(gap))
+
+    def note(self, text: str) -> None:
+        """See `Printer`."""
+        self._put(2, self._note, text.encode(errors="replace") + b"\n")
+
+    def finish(self) -> None:
+        """See `Printer`."""
+        for filtered in self._filters.values():
+            self._outlet.put(1, filtered.finish())
+        for descriptor in (1, 2):
+            self._outlet.put(descriptor, self._screens[descriptor].finish())
+
+    def _say(self, session_id: str, text: str) -> None:
+        named = self._look.names and self._names.get(session_id)
+        self.note(f"{named}: {text}" if named else text)
+
+    def _output(self, event: e.Event) -> None:
+        data, descriptor = event.output.data, 1
+        if event.output.channel == e.CHANNEL_STDERR:
+            descriptor = 2
+        elif event.output.channel == e.CHANNEL_TERMINAL and self._look.stdout_is_terminal:
+            data = self._filters.setdefault(event.session_id, QueryFilter()).feed(data)
+        self._put(descriptor, self._line(event.session_id, event.source, descriptor), data)
+
+    def _put(self, descriptor: int, line: Line, data: bytes) -> None:
+        self._outlet.put(descriptor, self._screens[descriptor].write(line, data))
+
+    def _line(self, session_id: str, source: str, descriptor: int) -> Line:
+        key = (session_id, source, descriptor)
+        line = self._lines.get(key)
+        if line is None:
+            prefix = "" if source in OWN else f"[{words.label(source)}] "
+            if self._look.names:
+                prefix = f"[{self._names.get(session_id, session_id)}] {prefix}"
+            red = descriptor == 2 and self._look.colour
+            line = self._lines[key] = Line(
+                prefix.encode(), people.COLOURS["red"].encode() if red else b"", people.RESET.encode() if red else b""
+            )
+        return line
+
+
+class JsonPrinter:
+    """One event a line, as canonical proto3 JSON; with `text`, output carries its decoded text beside the bytes."""
+
+    def __init__(self, outlet: Descriptors, text: bool) -> None:
+        self._outlet = outlet
+        self._text = text
+        self._decoders: dict[tuple[str, str, int], codecs.IncrementalDecoder] = {}
+
+    def name(self, session_id: str, name: str) -> None:
+        """See `Printer`."""
+
+    def event(self, event: e.Event) -> None:
+        """See `Printer`."""
+        self._outlet.put(1, self._encode(event).encode() + b"\n")
+
+    def gap(self, gap: Gap) -> None:
+        """See `Printer`: on stderr, since it is no event."""
+        self.note(gap_text(gap))
+
+    def note(self, text: str) -> None:
+        """See `Printer`."""
+        self._outlet.put(2, f"[sightline] {text}\n".encode(errors="replace"))
+
+    def finish(self) -> None:
+        """See `Printer`."""
+
+    def _encode(self, event: e.Event) -> str:
+        encoded = to_json(event)
+        if not self._text or event.WhichOneof("payload") != "output":
+            return encoded
+        return f'{encoded[:-1]}, "text": {json.dumps(self._decode(event), ensure_ascii=False)}}}'
+
+    def _decode(self, event: e.Event) -> str:
+        """UTF-8, also where a character is cut between two events: it appears with the second."""
+        key = (event.session_id, event.source, event.output.channel)
+        decoder = self._decoders.get(key)
+        if decoder is None:
+            decoder = self._decoders[key] = codecs.getincrementaldecoder("utf-8")("replace")
+        return decoder.decode(event.output.data)
+
+
+def to_json(message: object) -> str:
+    """Canonical proto3 JSON in one line."""
+    from google.protobuf.json_format import MessageToJson  # noqa: PLC0415 - only `--json` needs it
+    from google.protobuf.message import Message  # noqa: PLC0415
+
+    assert isinstance(message, Message)  # noqa: S101 - for the type checker: callers pass messages
+    return MessageToJson(message, indent=None, ensure_ascii=False)
+
+
+def gap_text(gap: Gap) -> str:
+    """What is missing, and why."""
+    why = {1: "no longer kept", 2: "left out as asked", 3: "skipped, because this reader was slow"}.get(gap.reason, "missing")
+    size = f", {people.size(gap.bytes)}" if gap.bytes else ""
+    return f"events {gap.first_seq} to {gap.last_seq}{size}: {why}"

@@ -1,0 +1,153 @@
+"""run and create: start something as a session; `run` follows it to its end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from sightline_cli import codes
+from sightline_cli.command import Command, Complaint, add_json, pair
+
+if TYPE_CHECKING:
+    from sightline import Client
+    from sightline.v1.session_pb2 import Session
+
+DEFAULT_SIZE = (80, 24)  # columns, rows: of a terminal that nobody looks at
+
+
+def _start_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("argv", metavar="CMD", nargs=argparse.REMAINDER, help="the program and its arguments; no shell reads them")
+    parser.add_argument("--name", default="", help="the session's name; default: one made from the command")
+    parser.add_argument("--tty", action="store_true", help="run it in a terminal of its own instead of pipes")
+    parser.add_argument("--cwd", metavar="DIR", help="the directory to run in; default: this one")
+    parser.add_argument(
+        "--env", metavar="K=V", type=pair, action="append", default=[], help="add a variable to the environment; repeatable"
+    )
+    parser.add_argument("--label", metavar="K=V", type=pair, action="append", default=[], help="mark the session; repeatable")
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    _start_arguments(parser)
+    parser.add_argument("-d", "--detach", action="store_true", help="start it, print its name, and return")
+    parser.add_argument("--stdin", action="store_true", help="pass this command's standard input on to the program")
+    add_json(parser, "one event a line, as canonical JSON, instead of the output")
+    parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
+
+
+def _create_arguments(parser: argparse.ArgumentParser) -> None:
+    _start_arguments(parser)
+    parser.add_argument("--size", metavar="COLSxROWS", help="with --tty: the terminal's size; default: this terminal's, else 80x24")
+    parser.add_argument("--stdin", action="store_true", help="keep its standard input open for `sightline send`")
+    add_json(parser, "print the session as JSON instead of its name")
+
+
+def command_of(chosen: argparse.Namespace) -> list[str]:
+    """The program and its arguments: what stands behind the options, with or without `--`."""
+    argv: list[str] = chosen.argv[1:] if chosen.argv[:1] == ["--"] else chosen.argv
+    if not argv:
+        raise Complaint("there is no command to run: give it behind the options, as in `sightline run -- CMD ...`", codes.USAGE)
+    return argv
+
+
+async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool, size: tuple[int, int] | None) -> Session:
+    """Creates the session that the arguments describe. A missing program is told as a shell does, by exit code 127."""
+    from sightline import errors  # noqa: PLC0415
+    from sightline.requests import environment  # noqa: PLC0415
+
+    try:
+        return await client.create(
+            command_of(chosen),
+            name=chosen.name,
+            terminal=size,
+            stdin_open=stdin_open,
+            cwd=chosen.cwd or None,
+            env=environment(None) | dict(chosen.env),
+            labels=dict(chosen.label),
+        )
+    except errors.NotFound as error:
+        raise Complaint(error.message, codes.NOT_FOUND if error.reason == "PROGRAM_NOT_FOUND" else codes.FAILED) from error
+
+
+def size_here() -> tuple[int, int]:
+    """Columns and rows of the terminal that output goes to, else of the one that is typed on, else the default."""
+    for descriptor in (1, 0, 2):
+        try:
+            columns, rows = os.get_terminal_size(descriptor)
+        except OSError:
+            continue
+        if columns and rows:
+            return columns, rows
+    return DEFAULT_SIZE
+
+
+async def _create(chosen: argparse.Namespace) -> int:
+    from sightline_cli import printing, reach  # noqa: PLC0415
+    from sightline_cli.command import columns_and_rows  # noqa: PLC0415
+
+    if chosen.size and not chosen.tty:
+        raise Complaint("--size is a terminal's: give --tty with it", codes.USAGE)
+    try:
+        size = columns_and_rows(chosen.size) if chosen.size else size_here()
+    except argparse.ArgumentTypeError as error:
+        raise Complaint(str(error), codes.USAGE) from None
+    command_of(chosen)
+    async with reach.server(chosen) as client:
+        session = await start(client, chosen, stdin_open=chosen.stdin, size=size if chosen.tty else None)
+    print(printing.to_json(session) if chosen.json else session.name)
+    return codes.OK
+
+
+async def _run(chosen: argparse.Namespace) -> int:
+    if chosen.text and not chosen.json:
+        raise Complaint("--text adds to --json: give both, or neither (output is shown as it is)", codes.USAGE)
+    if chosen.stdin and chosen.tty:
+        raise Complaint("--stdin is for pipes, --tty for a terminal: give one of them", codes.USAGE)
+    command_of(chosen)
+    if chosen.detach:
+        chosen.size = None
+        return await _create(chosen)
+    from sightline_cli.foreground import run_here  # noqa: PLC0415
+
+    return await run_here(chosen)
+
+
+RUN = Command(
+    name="run",
+    summary="Run a command as a session and follow it to its end.",
+    when="""\
+The command runs under the server, so that it can be watched from elsewhere, is logged
+whole, and goes on when this terminal or the server goes. To scripts it looks like the
+command itself: its stdout comes on stdout and its stderr on stderr, byte for byte (stderr
+in colour on a terminal); lines from named sources, such as the steps of a recipe, begin with
+[NAME], and Sightline's own with [sightline], on stderr. The exit code is the command's,
+128 + N when signal N ended it, 127 when there is no such program.
+
+Ctrl-C is sent to the command as an interrupt. Twice within 2 seconds leaves it running and
+returns with 130. With --tty on a terminal you are attached: see `sightline attach`.
+If no server runs, the same happens within this process, and nothing is kept.""",
+    examples=(
+        ("sightline run -- make -j2", "build, and follow it"),
+        ("sightline run -d --name web -- npm run dev", "start it and return; `sightline watch web` looks at it"),
+        ("sightline run --tty -- htop", "a full-screen program in a terminal of its own"),
+        ("sightline run --cwd ~/src --env CI=1 -- ./test.sh | tee log", "as in any pipeline"),
+        ("tar c . | sightline run --stdin -- ssh host tar x", "with standard input passed on"),
+    ),
+    arguments=_run_arguments,
+    run=_run,
+)
+
+CREATE = Command(
+    name="create",
+    summary="Start a command as a session and return at once.",
+    when="""\
+Prints the session's name, which is what the other commands take. Needs a server. `run -d` is
+the same; `create` has the options that only matter when nobody follows at once.""",
+    examples=(
+        ("sightline create --name web -- npm run dev", "start it in pipes"),
+        ("sightline create --tty --size 120x40 --name shell -- bash", "a terminal to attach to later"),
+        ("sightline create --stdin --name calc -- bc", "a program that `sightline send calc` can write to"),
+    ),
+    arguments=_create_arguments,
+    run=_create,
+)

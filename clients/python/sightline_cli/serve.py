@@ -1,0 +1,110 @@
+"""serve: the server in the foreground. Arguments to settings, and what is printed; the server itself is `sightline_server.app`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from sightline_cli import codes, people
+from sightline_cli.command import Command, Complaint
+
+if TYPE_CHECKING:
+    from sightline_server.settings import Settings
+
+FLAGS = (
+    ("home", "DIR", "where it lives: token, socket, database, spools; $SIGHTLINE_HOME, else ~/.local/state/sightline"),
+    ("grpc-address", "HOST:PORT", "where it listens beside its socket, or `none`; $SIGHTLINE_GRPC_ADDRESS, else 127.0.0.1:7411"),
+    ("web-address", "HOST:PORT", "where the bridge for browsers listens; $SIGHTLINE_WEB_ADDRESS, else 127.0.0.1:7412"),
+    ("token-file", "FILE", "the token that callers over TCP must show; $SIGHTLINE_TOKEN_FILE, else `token` in the home"),
+    ("max-session-bytes", "SIZE", "how large a session's log may grow, such as 4GiB; $SIGHTLINE_MAX_SESSION_BYTES"),
+    ("tls-cert", "FILE", "PEM certificates for TCP: needed to listen beyond this machine; $SIGHTLINE_TLS_CERT"),
+    ("tls-key", "FILE", "their private key; $SIGHTLINE_TLS_KEY"),
+    ("config", "FILE", "a TOML file with these settings; $SIGHTLINE_CONFIG, else config.toml in the home"),
+)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    for name, metavar, meaning in FLAGS:
+        parser.add_argument(f"--{name}", metavar=metavar, help=meaning)
+    parser.add_argument("--memory", action="store_true", help="keep logs in memory only: nothing is there after a restart")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more on stderr")
+
+
+async def _serve(chosen: argparse.Namespace) -> int:
+    from sightline_server.app import Application  # noqa: PLC0415
+    from sightline_server.errors import StartupError  # noqa: PLC0415
+
+    try:
+        settings = _settings(chosen)
+        _log(chosen.verbose)
+        application = Application(settings)
+        await application.start()
+    except StartupError as error:
+        raise Complaint(str(error)) from error
+    _greet(settings, _address(settings, application.port))
+    await application.serve_until_signal()
+    return codes.OK
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from sightline_server.settings import load  # noqa: PLC0415
+
+    names = [name.replace("-", "_") for name, _, _ in FLAGS]
+    settings = load({name: getattr(chosen, name) for name in names}, os.environ)
+    return replace(settings, memory=True) if chosen.memory else settings
+
+
+def _log(verbose: bool) -> None:
+    import logging  # noqa: PLC0415
+
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for library in ("asyncio", "grpc", "libtmux"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+def _address(settings: Settings, port: int | None) -> str:
+    """Where it listens: the port that it got may not be the one that was asked for (0: any)."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    return "" if settings.grpc_address is None or port is None else str(replace(settings.grpc_address, port=port))
+
+
+def _greet(settings: Settings, address: str) -> None:
+    """What somebody who has just started it wants to know; on stderr, since stdout is for output."""
+    colour = people.wants_colour(sys.stderr)
+    lines = [people.paint("Sightline listens", "bold", colour), f"  on the socket  {settings.socket}"]
+    if address:
+        lines.append(f"  on TCP         {address} (token in {settings.token_path})")
+    lines += [
+        f"Its home is {settings.home}. Ctrl-C ends the server; what it follows goes on, and is followed again at the next start.",
+        "From another terminal: `sightline run -- CMD`, `sightline adopt`, `sightline ls`.",
+        "",
+    ]
+    sys.stderr.write("\n".join(lines))
+    sys.stderr.flush()
+
+
+SERVE = Command(
+    name="serve",
+    summary="Start the server, in the foreground.",
+    when="""\
+One server for each home. It listens on a Unix socket that only you can use, and on a TCP port of this machine
+that asks for a token. Each setting is a flag, else a variable SIGHTLINE_*, else a line of the TOML file. SIGTERM and
+Ctrl-C end it in order; sessions outlive it, and the next server goes on with them.""",
+    examples=(
+        ("sightline serve", "with the defaults"),
+        ("sightline serve --home /tmp/try --grpc-address none", "one to try things on: its own home, no port"),
+        ("SIGHTLINE_HOME=/tmp/try sightline ls", "how to reach that one"),
+    ),
+    arguments=_arguments,
+    run=_serve,
+    remote=False,
+)

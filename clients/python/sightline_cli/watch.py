@@ -1,0 +1,124 @@
+"""watch: follows sessions, live and past."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from sightline_cli import codes
+from sightline_cli.command import Command, Complaint, add_json, add_session, duration, words
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sightline_cli.printing import Printer
+
+DEFAULT_TAIL = 50  # events shown of what was before
+SHOWN = ("output", "output_lost", "error")
+"""What is asked for when nothing else is: what a person sees of a program."""
+
+
+def moment(text: str) -> datetime:
+    """`10m`, `2h` (so long ago), or an ISO 8601 time; without a time zone it is the local one."""
+    from datetime import datetime, timedelta  # noqa: PLC0415
+
+    if re.fullmatch(r"[\d.]+(ms|s|m|h|d)?([\d.]+(ms|s|m|h|d))*", text):
+        return datetime.now(UTC) - timedelta(seconds=duration(text))
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write how long ago (10m, 2h) or 2026-01-31T12:00") from None
+
+
+def count(text: str) -> int:
+    """A number of events."""
+    if not text.isdigit() or int(text) > 2**32 - 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of events")
+    return int(text)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_session(parser, "+", "`*` is all of them, also those to come")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--from-start", action="store_true", help="begin at the oldest event that is kept")
+    start.add_argument(
+        "--tail", metavar="N", type=count, help=f"begin N events before now; default: {DEFAULT_TAIL}; 0: only what is new"
+    )
+    start.add_argument(
+        "--since", metavar="WHEN", type=moment, help="begin so long ago (30s, 10m, 2h), or at a time like 2026-01-31T12:00"
+    )
+    parser.add_argument("--until-caught-up", action="store_true", help="end when everything that is there now has been shown")
+    parser.add_argument(
+        "--kinds", metavar="K,K", type=words, default=[], help="only these kinds of events, such as output,input,state_changed"
+    )
+    parser.add_argument("--all-events", action="store_true", help="show also what is not output, one line on stderr for each event")
+    add_json(parser, "one event a line, as canonical JSON: all kinds, unless --kinds says which")
+    parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
+
+
+async def _watch(chosen: argparse.Namespace) -> int:
+    from sightline_cli import printing, reach  # noqa: PLC0415
+    from sightline_cli.follow import follow  # noqa: PLC0415
+    from sightline_cli.outlet import Outlet  # noqa: PLC0415
+
+    if chosen.text and not chosen.json:
+        raise Complaint("--text adds to --json: give both, or neither (output is shown as it is)", codes.USAGE)
+    several = len(chosen.sessions) > 1 or chosen.sessions == ["*"]
+    outlet = Outlet()
+    everything = chosen.all_events or bool(chosen.kinds)
+    printer: Printer
+    if chosen.json:
+        printer = printing.JsonPrinter(outlet, chosen.text)
+    else:
+        printer = printing.ScreenPrinter(outlet, printing.look(names=several, everything=everything))
+    kinds = chosen.kinds or (() if chosen.json or everything else SHOWN)
+    connection = reach.Connection(printer.note)
+    async with reach.server(chosen) as client:
+        stream = client.subscribe(
+            *chosen.sessions,
+            kinds=kinds,
+            until_caught_up=chosen.until_caught_up,
+            on_disconnect=connection.lost,
+            on_reconnect=connection.back,
+            **_start(chosen),
+        )
+        try:
+            await follow(stream, printer, outlet)
+        finally:
+            await outlet.drain()
+    return codes.OK
+
+
+def _start(chosen: argparse.Namespace) -> dict[str, Any]:
+    if chosen.from_start:
+        return {}
+    if chosen.since is not None:
+        return {"at_time": chosen.since}
+    tail = DEFAULT_TAIL if chosen.tail is None else chosen.tail
+    return {"tail": tail} if tail else {"latest": True}
+
+
+WATCH = Command(
+    name="watch",
+    summary="Follow one or several sessions, live and past.",
+    when=f"""\
+Shows the last {DEFAULT_TAIL} events of output and then what comes, until the sessions end. Any number of
+watchers can follow a session: none of them disturbs it or another. When the server is
+restarted, watch waits for it and goes on at the exact byte.
+
+A program's stdout goes to stdout and its stderr to stderr, as they were written. With
+several sessions each line begins with [NAME]. Of a terminal the bytes are reproduced; on
+a terminal of yours, questions to the terminal are left out, so that it does not answer.
+Ctrl-C ends watch and never the session; the exit code says nothing of the session's
+(`sightline wait` does).""",
+    examples=(
+        ("sightline watch build", "what build writes from here on, after a look back"),
+        ("sightline watch build --from-start --until-caught-up > build.log", "its whole output, as a file"),
+        ("sightline watch web db --since 10m", "two sessions side by side, from ten minutes ago"),
+        ("sightline watch '*' --json --kinds state_changed,completed", "what happens to all sessions, for a program"),
+    ),
+    arguments=_arguments,
+    run=_watch,
+)
