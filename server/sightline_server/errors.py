@@ -9,6 +9,8 @@
     ├── TooMuch             a limit, or no room left
     ├── NotYetBuilt         in the contract, not in this version
     ├── Unreachable         what we depend on does not answer; trying again may help
+    ├── NotAllowed          the caller did not show that it may
+    ├── InternalFault       ours: a defect
     └── StartupError        the server cannot start
 
 A class is one reason: its name in capitals is stable for programs (`ErrorInfo.reason`), its keyword arguments travel as metadata,
@@ -71,6 +73,16 @@ class NotYetBuilt(SightlineError):
 
 class Unreachable(SightlineError):
     """What we depend on does not answer; trying again may help."""
+
+
+class NotAllowed(SightlineError):
+    """The caller did not show that it may."""
+
+
+class InternalFault(SightlineError):
+    """Ours: a defect."""
+
+    text = "the server failed in a way that it should not: its log has the details; please report it"
 
 
 class StartupError(SightlineError):
@@ -202,6 +214,10 @@ class InputBlocked(TooMuch):
     text = "the program in session {session!r} does not read what it was sent before: nothing was typed; try again later"
 
 
+class WatchLimit(TooMuch):
+    text = "the system allows no more watches of files: raise {setting} above {limit} with sysctl, or end other watchers"
+
+
 class DiskFull(TooMuch):
     text = "the disk that holds {path} is full: nothing was lost, and nothing new can be taken until there is room"
 
@@ -225,6 +241,13 @@ class StartTimeout(Unreachable):
     text = "{what} did not start within {seconds} s"
 
 
+# --- NotAllowed
+
+
+class TokenMissing(NotAllowed):
+    text = "calls over TCP need the token: send the metadata `authorization: Bearer TOKEN` with what is in the server's token file"
+
+
 # --- StartupError
 
 
@@ -245,6 +268,10 @@ class HomeTooLong(StartupError):
 
 class HomeNotPrivate(StartupError):
     text = "{home} belongs to somebody else, or others may enter it: make it yours with mode 0700, or set SIGHTLINE_HOME"
+
+
+class TokenNotPrivate(StartupError):
+    text = "others may read the token in {path}: `chmod 600 {path}`, or remove it so that a new one is made"
 
 
 class AddressInUse(StartupError):

@@ -1,0 +1,109 @@
+"""One inotify descriptor for all spools: who watches a directory is called when something in it grows or appears.
+
+Knows directories and callbacks, nothing of what the files in them mean. Belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import WatchLimit
+
+GREW = 0x2  # IN_MODIFY: bytes were added to a file
+APPEARED = 0x80 | 0x100  # IN_MOVED_TO, IN_CREATE: a file has a name now
+_OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
+_IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
+_HEADER = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
+_READ_BYTES = 64 * 1024
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+Callback = Callable[[int], None]
+"""Called with `GREW`, `APPEARED` or both, once for all that happened since the loop last looked."""
+
+
+class Watch:
+    """A callback on a directory, until it is closed."""
+
+    def __init__(self, inotify: Inotify, number: int, callback: Callback) -> None:
+        self._inotify = inotify
+        self._number = number
+        self._callback = callback
+
+    def close(self) -> None:
+        """Ends it; doing so again does nothing."""
+        self._inotify._forget(self._number, self._callback)
+
+
+class Inotify:
+    """The descriptor. Made inside the running loop that is to call the callbacks."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0:
+            raise _limit("/proc/sys/fs/inotify/max_user_instances")
+        self._callbacks: dict[int, list[Callback]] = {}
+        self._loop.add_reader(self._fd, self._read)
+
+    def watch(self, directory: Path, callback: Callback) -> Watch:
+        """Calls `callback` from now on. What happened before is not told: look at the directory afterwards.
+
+        Raises `WatchLimit` when the system allows no more, OSError when the directory is not there.
+        """
+        number = _libc.inotify_add_watch(self._fd, os.fsencode(directory), GREW | APPEARED)
+        if number < 0:
+            raise _limit("/proc/sys/fs/inotify/max_user_watches", str(directory))
+        self._callbacks.setdefault(number, []).append(callback)
+        return Watch(self, number, callback)
+
+    def close(self) -> None:
+        """Ends all watches."""
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+            self._callbacks.clear()
+
+    def _forget(self, number: int, callback: Callback) -> None:
+        callbacks = self._callbacks.get(number, [])
+        if callback in callbacks:
+            callbacks.remove(callback)
+            if not callbacks:
+                del self._callbacks[number]
+                _libc.inotify_rm_watch(self._fd, number)  # fails when the directory is gone, which is as good
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        happened: dict[int, int] = {}
+        place = 0
+        while place < len(data):
+            number, mask, _, length = _HEADER.unpack_from(data, place)
+            place += _HEADER.size + length
+            if mask & _OVERFLOW:
+                happened.update(dict.fromkeys(self._callbacks, GREW | APPEARED))
+            elif mask & _IGNORED:
+                self._callbacks.pop(number, None)
+            else:
+                happened[number] = happened.get(number, 0) | mask & (GREW | APPEARED)
+        for number, mask in happened.items():
+            for callback in tuple(self._callbacks.get(number, ())):
+                callback(mask)
+
+
+def _limit(setting: str, path: str = "") -> Exception:
+    """The error behind a failed call: the system's limit by its name, or whatever it is."""
+    code = ctypes.get_errno()
+    if code in (errno.ENOSPC, errno.EMFILE):
+        limit = Path(setting).read_text(encoding="ascii").strip()
+        return WatchLimit(setting=setting.removeprefix("/proc/sys/").replace("/", "."), limit=limit)
+    return OSError(code, os.strerror(code), path)
