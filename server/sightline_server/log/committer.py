@@ -56,14 +56,14 @@ class Committer:
 
     Args:
         store: where to.
-        on_room: called when the disk fills up and when it has room again.
     """
 
-    def __init__(self, store: Store, on_room: Callable[[Room], None] = lambda _room: None) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
+        self.on_room: Callable[[Room], None] = lambda _room: None
+        """Called when the disk fills up, and when it has room again."""
         self.full: DiskFull | None = None
         self.has_hidden = True  # deleted sessions may have left blocks, also those of the run before
-        self._on_room = on_room
         self._waiting: dict[Appender, None] = {}
         self._scheduled = False
         self._retry: asyncio.TimerHandle | None = None
@@ -96,7 +96,7 @@ class Committer:
         if self.full is not None:
             self.full = None
             logger.warning("the disk has room again: going on")
-            self._on_room(Room(None))
+            self.on_room(Room(None))
 
     def _refuse(self, appenders: Sequence[Appender], error: DiskFull) -> None:
         for appender in appenders:
@@ -106,7 +106,7 @@ class Committer:
         if self.full is None:
             self.full = error
             logger.error("%s", error)
-            self._on_room(Room(error))
+            self.on_room(Room(error))
 
     def _try_again(self) -> None:
         self._retry = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -271,6 +272,14 @@ class SessionLog:
         self.closed = True
         for follower in self.followers:
             follower.wake()
+
+    def forget(self) -> None:
+        """The session is deleted: those who still follow it meet a gap up to the end."""
+        self._tail.clear()
+        self._bounds = dataclasses.replace(
+            self._bounds, oldest_seq=self._bounds.head_seq + 1, oldest_offset=self._bounds.end_offset
+        )
+        self.close()
 
     async def trim(self, up_to_seq: int, max_bytes: int) -> None:
         """Removes about `max_bytes` of the oldest blocks that end at or before `up_to_seq`; readers behind meet a gap."""

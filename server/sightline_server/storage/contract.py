@@ -130,7 +130,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """A clean close: what was committed is on the disk."""
+        """A clean close: what was committed is on the disk. Closing again does nothing."""
         ...
 
     # Hot.

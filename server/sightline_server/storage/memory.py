@@ -78,7 +78,7 @@ class MemoryStore:
         return max((row for row in self._rows.values() if row.name == name), key=lambda row: (row.live, row.number), default=None)
 
     def requested(self, request_id: str) -> SessionRow | None:
-        return next((row for row in self._rows.values() if row.request_id == request_id), None)
+        return next((row for row in self._rows.values() if request_id and row.request_id == request_id), None)
 
     def live_rows(self) -> list[SessionRow]:
         return sorted((row for row in self._rows.values() if row.live), key=lambda row: row.number)

@@ -80,6 +80,7 @@ class SqliteStore:
         self._last_places: dict[int, Place | None] = {}  # of live sessions: where their last large block ends
         self._hot: sqlite3.Connection
         self._upkeep: sqlite3.Connection
+        self._closed = False
         self._unchecked = 0  # bytes committed since the last checkpoint
 
     # --- opening and closing
@@ -144,6 +145,9 @@ class SqliteStore:
             file.write(token)
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         with contextlib.suppress(sqlite3.OperationalError):  # a full disk: the next open then takes this for a crash, rightly
             with self._transaction(self._hot):
                 self._hot.execute("INSERT OR REPLACE INTO meta VALUES ('clean', '1')")

@@ -1,0 +1,7 @@
+"""The service on the wire: handlers without rules of the domain.
+
+- `session_service`: one method for each RPC: unwrap, call, wrap
+- `status`: the one table from errors to status codes
+- `auth`: who may call over TCP
+- `server`: listeners, health, reflection, going down
+"""

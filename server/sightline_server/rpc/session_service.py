@@ -1,0 +1,131 @@
+"""`SessionService`: one method for each RPC: unwrap, call, wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from sightline.v1 import session_service_pb2 as pb
+from sightline.v1 import session_service_pb2_grpc as pb_grpc
+
+from sightline_server.errors import BadField, NotYetBuilt
+from sightline_server.rpc.status import with_status
+from sightline_server.sessions.registry import Registry
+from sightline_server.subscription import pages
+from sightline_server.subscription.subscription import Subscription
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+SIGTERM = 15
+DEFAULT_GRACE = 5.0  # seconds from the signal to SIGKILL
+MAX_SIGNAL = 64
+
+
+class SessionService(pb_grpc.SessionServiceServicer):
+    """See `proto/sightline/v1/session_service.proto`.
+
+    Args:
+        registry: all sessions.
+        clock: nanoseconds since 1970.
+    """
+
+    def __init__(self, registry: Registry, clock: Callable[[], int]) -> None:
+        self._registry = registry
+        self._clock = clock
+
+    @with_status
+    async def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
+        session, existed = await self._registry.create(request)
+        return pb.CreateResponse(session=session.describe(), existed=existed)
+
+    @with_status
+    async def Get(self, request: pb.GetRequest, context: Context) -> pb.GetResponse:
+        return pb.GetResponse(session=self._registry.find(request.session).describe())
+
+    @with_status
+    async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
+        return self._registry.list(request)
+
+    @with_status
+    async def Discover(self, request: pb.DiscoverRequest, context: Context) -> pb.DiscoverResponse:
+        return await self._registry.discover(request)
+
+    @with_status
+    async def Send(self, request: pb.SendRequest, context: Context) -> pb.SendResponse:
+        return await self._registry.find(request.session).send(request, transport(context))
+
+    @with_status
+    async def Interrupt(self, request: pb.InterruptRequest, context: Context) -> pb.InterruptResponse:
+        author = request.author or transport(context)
+        return pb.InterruptResponse(seq=await self._registry.find(request.session).interrupt(author))
+
+    @with_status
+    async def Resize(self, request: pb.ResizeRequest, context: Context) -> pb.ResizeResponse:
+        return pb.ResizeResponse(seq=await self._registry.find(request.session).resize(request.terminal))
+
+    @with_status
+    async def Terminate(self, request: pb.TerminateRequest, context: Context) -> pb.TerminateResponse:
+        if request.signal > MAX_SIGNAL:
+            raise BadField(field="signal", problem=f"there is no signal {request.signal}")
+        session = self._registry.find(request.session)
+        grace = request.grace.ToTimedelta().total_seconds() if request.HasField("grace") else DEFAULT_GRACE
+        await session.terminate(request.signal or SIGTERM, max(0.0, grace))
+        return pb.TerminateResponse(session=session.describe())
+
+    @with_status
+    async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
+        session = self._registry.find(request.session)
+        await session.release()
+        return pb.ReleaseResponse(session=session.describe())
+
+    @with_status
+    async def Delete(self, request: pb.DeleteRequest, context: Context) -> pb.DeleteResponse:
+        await self._registry.delete(self._registry.find(request.session))
+        return pb.DeleteResponse()
+
+    @with_status
+    async def Subscribe(self, request: pb.SubscribeRequest, context: Context) -> None:  # type: ignore[override]
+        """Writes ready bytes: `server` registers it without a serializer."""
+        responses = Subscription(request, self._registry, self._clock).responses()
+        try:
+            async for response in responses:
+                await context.write(response)
+        finally:
+            await responses.aclose()  # type: ignore[attr-defined] # it is a generator
+
+    @with_status
+    async def ListEvents(self, request: pb.ListEventsRequest, context: Context) -> pb.ListEventsResponse:
+        return pages.page(request, self._registry.find(request.session).log)
+
+    @with_status
+    async def Snapshot(self, request: pb.SnapshotRequest, context: Context) -> pb.SnapshotResponse:
+        return pb.SnapshotResponse(snapshot=await self._registry.find(request.session).snapshot())
+
+    @with_status
+    async def Wait(self, request: pb.WaitRequest, context: Context) -> pb.WaitResponse:
+        session = self._registry.find(request.session)
+        seconds = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else None
+        seq = await session.wait(request.until, request.after_seq, seconds)
+        return pb.WaitResponse(timed_out=seq is None, session=session.describe(), seq=seq or 0)
+
+    @with_status
+    async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
+        raise NotYetBuilt(what="full text search")
+
+    @with_status
+    async def Publish(self, request: pb.PublishRequest, context: Context) -> pb.PublishResponse:
+        raise NotYetBuilt(what="publishing events from other programs")
+
+    @with_status
+    async def Answer(self, request: pb.AnswerRequest, context: Context) -> pb.AnswerResponse:
+        raise NotYetBuilt(what="answering an agent's requests")
+
+    @with_status
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
+        raise NotYetBuilt(what="explaining a state")
+
+
+def transport(context: Context) -> str:
+    """How the caller came: `unix` or `tcp`."""
+    return "unix" if context.peer().startswith("unix") else "tcp"

@@ -1,0 +1,74 @@
+"""The one table from errors to status codes, and how an error travels: `google.rpc.Status` with one `ErrorInfo`."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from sightline_server import errors
+from sightline_server.errors import SightlineError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DOMAIN = "sightline"
+DETAILS = "grpc-status-details-bin"  # the metadata key under which gRPC clients look for the Status message
+
+CODES: Mapping[type[SightlineError], grpc.StatusCode] = {
+    errors.BadRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.AlreadyThere: grpc.StatusCode.ALREADY_EXISTS,
+    errors.WrongState: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.BeyondLog: grpc.StatusCode.OUT_OF_RANGE,
+    errors.TooMuch: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.NotYetBuilt: grpc.StatusCode.UNIMPLEMENTED,
+    errors.Unreachable: grpc.StatusCode.UNAVAILABLE,
+    errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
+    errors.InternalFault: grpc.StatusCode.INTERNAL,
+}
+
+
+def code_of(error: SightlineError) -> grpc.StatusCode:
+    """The status code of an error's branch."""
+    return next(CODES[branch] for branch in type(error).__mro__ if branch in CODES)
+
+
+def details_of(error: SightlineError) -> tuple[tuple[str, bytes], ...]:
+    """The trailing metadata that carries reason and variables."""
+    info = AnyMessage()
+    info.Pack(ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables))
+    status = Status(code=code_of(error).value[0], message=str(error), details=[info])
+    return ((DETAILS, status.SerializeToString()),)
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: SightlineError) -> NoReturn:
+    """Ends a call with an error."""
+    await context.abort(code_of(error), str(error), details_of(error))
+
+
+def with_status(
+    handler: Callable[[Any, Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[T]],
+) -> Callable[[Any, Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[T]]:
+    """A handler whose errors reach the caller as the table says; anything unforeseen is logged and says nothing of its insides."""
+
+    @functools.wraps(handler)
+    async def wrapped(service: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> T:
+        try:
+            return await handler(service, request, context)
+        except SightlineError as error:
+            await abort(context, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:
+            logger.exception("%s failed", handler.__name__)
+            await abort(context, errors.InternalFault())
+
+    return wrapped

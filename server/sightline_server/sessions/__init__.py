@@ -1,0 +1,7 @@
+"""Sessions: which there are, their lives and states.
+
+- `lifecycle`: which state may follow which, and what an ending means
+- `session`: one session: its record, its log, its source
+- `registry`: all of them: names, request ids, create, find, list, delete, restart
+- `names`: what a session may be called
+"""

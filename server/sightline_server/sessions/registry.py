@@ -1,0 +1,337 @@
+"""All sessions: names, request ids, create, find, list, delete, and going on after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import socket
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from pathlib import Path
+
+from sightline.v1.event_pb2 import CaptureState, Event, SessionState, StateChanged
+from sightline.v1.session_pb2 import Session as SessionMessage
+from sightline.v1.session_pb2 import SessionKind, Tmux
+from sightline.v1.session_service_pb2 import (
+    CreateRequest,
+    DiscoverRequest,
+    DiscoverResponse,
+    ListRequest,
+    ListResponse,
+)
+
+from sightline_server.capture.base import Ending
+from sightline_server.capture.sources import Sources
+from sightline_server.errors import (
+    BadField,
+    BadPageToken,
+    Draining,
+    NameTaken,
+    NotYetBuilt,
+    PaneFollowed,
+    RequestIdReused,
+    SessionLive,
+    SessionNotFound,
+)
+from sightline_server.log.committer import Committer, Room
+from sightline_server.log.session_log import Draft, SessionLog
+from sightline_server.sessions import names
+from sightline_server.sessions.session import MAX_REQUEST_ID, OURS, Private, Session
+from sightline_server.storage.contract import SessionRow
+from sightline_server.storage.memory import new_epoch
+from sightline_server.subscription.subscription import Subject
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_PAGE = 100
+MAX_PAGE = 1000
+ROWS_AT_ONCE = 200  # read from the store while listing
+STATE_BEHIND_NAME = {
+    SessionKind.SESSION_KIND_COMMAND: (SessionState.SESSION_STATE_WORKING, "the command runs"),
+}
+"""What is known of a session that has just started; a terminal's program may be anything, so nothing is known."""
+
+
+class Registry:
+    """All sessions of one server. Is the `Directory` of subscriptions.
+
+    Args:
+        committer: of the store.
+        sources: makes what sessions follow.
+        spools: directory of the spools.
+        clock: nanoseconds since 1970.
+    """
+
+    def __init__(self, committer: Committer, sources: Sources, spools: Path, clock: Callable[[], int]) -> None:
+        self.draining = False
+        self.on_join: set[Callable[[Subject], None]] = set()
+        self.on_drain: set[Callable[[], None]] = set()
+        self._committer = committer
+        self._store = committer.store
+        self._sources = sources
+        self._spools = spools
+        self._clock = clock
+        self._hostname = socket.gethostname()
+        self._live: dict[str, Session] = {}
+        self._by_name: dict[str, Session] = {}
+        self._ended: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
+        self._creating: dict[str, asyncio.Future[Session]] = {}
+        self._last_number = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- the server's own life
+
+    async def start(self) -> None:
+        """Takes up all sessions that had not ended. Their sources go on in the background."""
+        self._last_number = self._store.last_number()
+        for row in self._store.live_rows():
+            session = self._take_up(row)
+            session.source = self._sources.resumed(session.record, session)
+            self._in_background(session.source.resume())
+
+    def drain(self) -> None:
+        """Tells every subscriber that the server goes; nothing new is begun."""
+        self.draining = True
+        for tell in list(self.on_drain):
+            tell()
+
+    async def stop(self) -> None:
+        """Leaves every source running and follows none."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*(session.detach() for session in list(self._live.values())))
+
+    def room_changed(self, room: Room) -> None:
+        """The disk filled up, or has room again."""
+        for session in list(self._live.values()):
+            if room.error is not None:
+                session.paused(room.error)
+            else:
+                self._in_background(session.unpaused())
+
+    def live_logs(self) -> Iterator[SessionLog]:
+        """The logs that may grow."""
+        for session in self._live.values():
+            yield session.log
+
+    def _in_background(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(log_failure)
+
+    # --- finding
+
+    def find(self, session: str) -> Session:
+        """By id or name: the live one, else the newest ended one of that name."""
+        name = names.without_host(session, self._hostname)
+        found = self._live.get(name) or self._by_name.get(name) or self._ended.get(name)
+        if found is not None:
+            return found
+        row = self._store.row(name) or self._store.newest_named(name)
+        if row is None:
+            raise SessionNotFound(session=session)
+        return self._live.get(row.session_id) or self._ended_session(row)
+
+    def all(self) -> Iterable[Session]:
+        """All that are kept, oldest first."""
+        return reversed(list(self._newest_first()))
+
+    def _newest_first(self, before: int | None = None) -> Iterator[Session]:
+        number = self._last_number + 1 if before is None else before
+        while rows := self._store.rows_before(number, ROWS_AT_ONCE):
+            for row in rows:
+                yield self._live.get(row.session_id) or self._ended_session(row)
+            number = rows[-1].number
+
+    def list(self, request: ListRequest) -> ListResponse:
+        """One page of sessions, newest first."""
+        if request.page_size > MAX_PAGE:
+            raise BadField(field="page_size", problem=f"at most {MAX_PAGE}")
+        if request.page_token and not request.page_token.isdecimal():
+            raise BadPageToken
+        size = request.page_size or DEFAULT_PAGE
+        response = ListResponse()
+        last = 0
+        for session in self._newest_first(int(request.page_token) if request.page_token else None):
+            if len(response.sessions) == size:
+                response.next_page_token = str(last)
+                break
+            if matches(session.record, request):
+                response.sessions.append(session.describe())
+                last = session.number
+        return response
+
+    def _ended_session(self, row: SessionRow) -> Session:
+        session = self._ended.get(row.session_id)
+        if session is None:
+            log = SessionLog(row.session_id, row.number, row.epoch, self._committer, self._clock, closed=True)
+            session = Session(row, log, self._spools / row.session_id, self._clock)
+            self._ended[row.session_id] = session
+        return session
+
+    # --- creating and ending
+
+    async def create(self, request: CreateRequest) -> tuple[Session, bool]:
+        """Starts or adopts a session; True: an earlier request with this id did."""
+        if self.draining:
+            raise Draining
+        self._check(request)
+        if not request.request_id:
+            return await self._create(request, b""), False
+        fingerprint = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
+        known = await self._requested(request.request_id, fingerprint)
+        if known is not None:
+            return known, True
+        pending: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+        self._creating[request.request_id] = pending
+        try:
+            session = await self._create(request, fingerprint)
+        except BaseException as error:
+            pending.set_exception(error)
+            pending.exception()  # nobody may be waiting for it
+            raise
+        else:
+            pending.set_result(session)
+            return session, False
+        finally:
+            del self._creating[request.request_id]
+
+    def _check(self, request: CreateRequest) -> None:
+        if request.name:
+            names.check(request.name)
+        if len(request.request_id) > MAX_REQUEST_ID:
+            raise BadField(field="request_id", problem=f"at most {MAX_REQUEST_ID} characters")
+        if request.host not in ("", "localhost", self._hostname):
+            raise NotYetBuilt(what="starting a session on another host")
+        if request.steps:
+            raise NotYetBuilt(what="a recipe of steps")
+        if request.HasField("agent"):
+            raise NotYetBuilt(what="running an agent with typed events")
+        self._sources.check(request)
+
+    async def _requested(self, request_id: str, fingerprint: bytes) -> Session | None:
+        pending = self._creating.get(request_id)
+        if pending is not None:
+            await asyncio.wait([pending])
+        row = self._store.requested(request_id)
+        if row is None:
+            return None
+        if row.fingerprint != fingerprint:
+            raise RequestIdReused(request_id=request_id)
+        return self.find(row.session_id)
+
+    async def _create(self, request: CreateRequest, fingerprint: bytes) -> Session:
+        tmux = await self._sources.resolve(request)
+        for session in self._live.values():
+            if tmux is not None and same_pane(session.record, tmux):
+                raise PaneFollowed(target=tmux.target, session=session.record.name)
+        name = request.name or names.invent(self._sources.words(request), self._by_name.__contains__)
+        if name in self._by_name:
+            raise NameTaken(name=name)
+        record = self._sources.record(request, tmux)
+        record.id = secrets.token_hex(8)
+        record.name = name
+        record.labels.update(request.labels)
+        record.state = SessionState.SESSION_STATE_STARTING
+        record.capture = CaptureState.CAPTURE_STATE_FOLLOWING
+        record.create_time.FromNanoseconds(self._clock())
+        self._last_number += 1
+        row = SessionRow(
+            number=self._last_number,
+            session_id=record.id,
+            name=name,
+            epoch=new_epoch(),
+            live=True,
+            request_id=request.request_id,
+            fingerprint=fingerprint,
+            record=record.SerializeToString(),
+            private=json.dumps(vars(Private())),
+        )
+        session = self._take_up(row)
+        try:
+            await self._begin(session, request)
+        except BaseException:
+            await asyncio.shield(self._never_was(session))
+            raise
+        return session
+
+    async def _begin(self, session: Session, request: CreateRequest) -> None:
+        starting = StateChanged(state=session.record.state, capture=session.record.capture, provenance="sightline", confidence=1.0)
+        await session.log.append([Draft(OURS, Event(state_changed=starting))], row=session.row(), refusable=True)
+        session.directory.mkdir(mode=0o700, parents=True)
+        for tell in list(self.on_join):
+            tell(session)
+        session.source = self._sources.new(request, session.record, session)
+        await session.source.start()
+        state, reason = STATE_BEHIND_NAME.get(
+            session.record.kind, (SessionState.SESSION_STATE_UNKNOWN, "a terminal's program may be doing anything")
+        )
+        if session.live:
+            await session.changed(state, "process", reason)
+
+    async def _never_was(self, session: Session) -> None:
+        """A session that could not be started leaves nothing: whoever saw it sees its end, then it is deleted."""
+        if session.live:
+            await session.ended(Ending(started=False, error="it could not be started"))
+        await self.delete(session)
+
+    def _take_up(self, row: SessionRow) -> Session:
+        log = SessionLog(row.session_id, row.number, row.epoch, self._committer, self._clock)
+        session = Session(row, log, self._spools / row.session_id, self._clock, self._on_end)
+        self._live[session.session_id] = session
+        self._by_name[session.session_name] = session
+        return session
+
+    def _on_end(self, session: Session) -> None:
+        self._live.pop(session.session_id, None)
+        self._by_name.pop(session.session_name, None)
+        self._ended[session.session_id] = session
+
+    async def delete(self, session: Session) -> None:
+        """Forgets an ended session and its log."""
+        if session.live:
+            raise SessionLive(session=session.session_name)
+        await self._committer.off_loop(lambda: self._store.hide(session.number))
+        self._committer.has_hidden = True
+        self._ended.pop(session.session_id, None)
+        session.log.forget()
+
+    # --- looking around
+
+    async def discover(self, request: DiscoverRequest) -> DiscoverResponse:
+        """What could be adopted, and which of it is followed already."""
+        if request.hosts and set(request.hosts) - {"localhost", self._hostname}:
+            raise NotYetBuilt(what="looking at other hosts")
+        candidates, problems = await self._sources.discover(list(request.socket_paths))
+        for candidate in candidates:
+            for session in self._live.values():
+                if same_pane(session.record, candidate.tmux):
+                    candidate.session_id = session.session_id
+        return DiscoverResponse(candidates=candidates, problems=problems)
+
+
+def same_pane(record: SessionMessage, pane: Tmux) -> bool:
+    """Whether a session follows this pane."""
+    return record.kind == SessionKind.SESSION_KIND_TMUX and (record.tmux.server_pid, record.tmux.pane_id) == (
+        pane.server_pid,
+        pane.pane_id,
+    )
+
+
+def matches(record: SessionMessage, request: ListRequest) -> bool:
+    """Whether a listing wants this session."""
+    if request.states and record.state not in request.states:
+        return False
+    if request.name and record.name != request.name:
+        return False
+    return all(record.labels.get(key) == value for key, value in request.labels.items())
+
+
+def log_failure(task: asyncio.Task[None]) -> None:
+    """A background task must not fail in silence."""
+    if not task.cancelled() and task.exception() is not None:
+        logger.error("a background task failed", exc_info=task.exception())

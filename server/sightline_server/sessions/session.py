@@ -1,0 +1,377 @@
+"""One session: its record, its log and its source. What the source reports becomes events; what callers ask goes to the source."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import dataclasses
+import json
+import logging
+import shutil
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from sightline.v1.event_pb2 import (
+    CaptureState,
+    Channel,
+    Error,
+    ErrorOrigin,
+    Event,
+    EventKind,
+    Input,
+    Resized,
+    SessionState,
+    StateChanged,
+)
+from sightline.v1.session_pb2 import Session as SessionMessage
+from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
+from sightline.v1.session_service_pb2 import Delivery, Filter, SendRequest, SendResponse
+
+from sightline_server.capture.base import Ending, Source, Typed
+from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError
+from sightline_server.log.session_log import Draft, SessionLog
+from sightline_server.sessions import lifecycle
+from sightline_server.storage.contract import SessionRow
+from sightline_server.subscription.filter import EntryFilter
+from sightline_server.subscription.start import before_tail
+
+logger = logging.getLogger(__name__)
+
+OURS = "sightline"  # `Event.source` of what the server itself has to say
+MAX_INPUT = 1024 * 1024  # bytes in one `Send`
+MAX_REQUEST_ID = 128  # characters
+REMEMBERED_INPUTS = 1024  # request ids whose delivery is known for sure
+MAX_CELLS = 10_000  # columns or rows of a terminal
+TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` answers anyway
+
+TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
+ADOPTED_KINDS = frozenset({SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
+
+
+@dataclasses.dataclass
+class Private:
+    """What a session remembers over a restart and nobody else reads.
+
+    Attributes:
+        terminated: `Terminate` was called.
+        interrupted: nanoseconds since 1970 of the last `Interrupt`; 0: none.
+        screen: the last screen of an ended terminal, a serialized `Snapshot` in base64.
+    """
+
+    terminated: bool = False
+    interrupted: int = 0
+    screen: str = ""
+
+
+class Session:
+    """One session, live or ended. Is the `Sink` of its source and a `Subject` for subscribers.
+
+    Args:
+        row: as stored.
+        log: its log.
+        directory: its spool directory; used while it lives.
+        clock: nanoseconds since 1970.
+        on_end: called once it has ended and that is committed.
+    """
+
+    def __init__(
+        self,
+        row: SessionRow,
+        log: SessionLog,
+        directory: Path,
+        clock: Callable[[], int],
+        on_end: Callable[[Session], None] = lambda _session: None,
+    ) -> None:
+        self.number = row.number
+        self.log = log
+        self.directory = directory
+        self.source: Source | None = None
+        self.record = SessionMessage.FromString(row.record)
+        self.ended_event = asyncio.Event()
+        self._row = row
+        self._private = Private(**json.loads(row.private or "{}"))
+        self._clock = clock
+        self._on_end = on_end
+        self._typing = asyncio.Lock()
+        self._delivered: OrderedDict[str, int] = OrderedDict()
+        self._state_seq = 0
+        self._state_waiters: set[asyncio.Event] = set()
+        if not row.live:
+            self.ended_event.set()
+
+    @property
+    def session_id(self) -> str:
+        """See `Sink`."""
+        return self.record.id
+
+    @property
+    def session_name(self) -> str:
+        """See `Sink`."""
+        return self.record.name
+
+    @property
+    def live(self) -> bool:
+        """It has not ended."""
+        return self.record.state != SessionState.SESSION_STATE_ENDED
+
+    @property
+    def has_terminal(self) -> bool:
+        """See `Subject`."""
+        return self.record.kind in TERMINAL_KINDS
+
+    def describe(self) -> SessionMessage:
+        """See `Subject`."""
+        message = SessionMessage()
+        message.CopyFrom(self.record)
+        kept = self.log.bounds
+        message.oldest_seq = kept.oldest_seq
+        message.head_seq = kept.head_seq
+        message.bytes = self.log.size
+        message.epoch = self.log.epoch
+        for follower in self.log.followers:
+            lag_bytes = kept.end_offset - follower.offset
+            message.subscribers.append(Subscriber(lag_events=kept.head_seq - follower.seq, lag_bytes=lag_bytes))
+        return message
+
+    def row(self) -> SessionRow:
+        """As it is to be stored now."""
+        return dataclasses.replace(
+            self._row,
+            live=self.live,
+            record=self.record.SerializeToString(),
+            private=json.dumps(dataclasses.asdict(self._private)),
+        )
+
+    # --- what the source reports: `capture.base.Sink`
+
+    def position(self, source: str) -> int:
+        return self.log.position(source)
+
+    async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
+        drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
+        await self.log.append(drafts, position=(source, position))
+
+    async def event(self, event: Event, source: str, position: int | None = None) -> int:
+        return await self.log.append([Draft(source, event)], position=None if position is None else (source, position))
+
+    async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
+        if self.live and (self.record.capture, self.record.capture_reason) != (state, reason):
+            self.record.capture = state
+            self.record.capture_reason = reason
+            await self.changed(self.record.state, "sightline", reason)
+
+    async def ended(self, ending: Ending) -> None:
+        if not self.live:
+            return
+        await self._keep_screen()
+        now = self._clock()
+        last = lifecycle.completed(ending, lifecycle.Asked(self._private.terminated, self._private.interrupted, now))
+        record = self.record
+        record.outcome = last.outcome
+        record.signal = last.signal
+        if last.HasField("exit_code"):
+            record.exit_code = last.exit_code
+        record.end_time.FromNanoseconds(now)
+        state = self._state_change(SessionState.SESSION_STATE_ENDED, "process", ending.error)
+        self._state_seq = -1 + await self.log.append(
+            [Draft(OURS, Event(state_changed=state)), Draft(OURS, Event(completed=last))], row=self.row()
+        )
+        self.source = None
+        self.log.close()
+        self.ended_event.set()
+        self._wake_state_waiters()
+        self._on_end(self)
+        await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
+
+    async def _keep_screen(self) -> None:
+        if self.source is None or not self.has_terminal:
+            return
+        try:
+            screen = await self.source.snapshot()
+        except SightlineError:
+            return  # the terminal is gone: there is none to keep
+        self._private.screen = base64.b64encode(screen.SerializeToString()).decode()
+
+    # --- its state
+
+    async def changed(self, state: SessionState.ValueType, provenance: str, reason: str, confidence: float = 1.0) -> None:
+        """Logs a state, and stores it with the session."""
+        change = self._state_change(state, provenance, reason, confidence)
+        self._state_seq = await self.log.append([Draft(OURS, Event(state_changed=change))], row=self.row())
+        self._wake_state_waiters()
+
+    def _state_change(self, state: SessionState.ValueType, provenance: str, reason: str, confidence: float = 1.0) -> StateChanged:
+        if state != self.record.state and not lifecycle.may_follow(self.record.state, state):
+            raise AssertionError(f"{SessionState.Name(state)} cannot follow {SessionState.Name(self.record.state)}")
+        self.record.state = state
+        return StateChanged(
+            state=state,
+            waiting_for=self.record.waiting_for,
+            capture=self.record.capture,
+            provenance=provenance,
+            reason=reason,
+            confidence=confidence,
+        )
+
+    async def wait(self, until: Sequence[SessionState.ValueType], after_seq: int, seconds: float | None) -> int | None:
+        """The `seq` of the state that was waited for; None: the time was over first."""
+        wanted = {*(until or ()), SessionState.SESSION_STATE_ENDED}
+        woken = asyncio.Event()
+        self._state_waiters.add(woken)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    seq = self._state_place()
+                    if not self.live or (self.record.state in wanted and seq > after_seq):
+                        return seq
+                    woken.clear()
+                    await woken.wait()
+        except TimeoutError:
+            return None
+        finally:
+            self._state_waiters.discard(woken)
+
+    def _state_place(self) -> int:
+        """The `seq` of the present state; looked up in the log after a restart."""
+        if not self._state_seq:
+            wanted = EntryFilter(Filter(kinds=[EventKind.EVENT_KIND_STATE_CHANGED]), self.log)
+            self._state_seq = before_tail(self.log, 1, wanted) + 1
+        return self._state_seq
+
+    def _wake_state_waiters(self) -> None:
+        for woken in self._state_waiters:
+            woken.set()
+
+    def paused(self, error: SightlineError) -> None:
+        """The disk is full: what the source has waits in its spool. Nothing can be logged about it yet."""
+        self.record.capture = CaptureState.CAPTURE_STATE_PAUSED
+        self.record.capture_reason = str(error)
+
+    async def unpaused(self) -> None:
+        """There is room again: logs that there was none."""
+        problem = Error(code="DISK_FULL", message=self.record.capture_reason, origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE)
+        self.log.append([Draft(OURS, Event(error=problem))])
+        await self.capture(CaptureState.CAPTURE_STATE_FOLLOWING, "")
+
+    # --- what callers ask
+
+    def _running(self, action: str) -> Source:
+        if self.source is None or not self.live:
+            raise SessionEnded(session=self.record.name, action=action)
+        return self.source
+
+    async def send(self, request: SendRequest, transport: str) -> SendResponse:
+        """Types, at most once for each request id."""
+        self._running("type into")
+        if len(request.request_id) > MAX_REQUEST_ID:
+            raise BadField(field="request_id", problem=f"at most {MAX_REQUEST_ID} characters")
+        typed = Typed(
+            data=request.text.encode() + request.data,
+            keys=tuple(request.keys),
+            submit=request.submit,
+            eof=request.eof,
+        )
+        if len(typed.data) > MAX_INPUT:
+            raise InputTooLarge(size=len(typed.data), limit=MAX_INPUT)
+        # A caller who hangs up between commit and typing must not leave it untyped.
+        return await asyncio.shield(asyncio.ensure_future(self._send(request, typed, transport)))
+
+    async def _send(self, request: SendRequest, typed: Typed, transport: str) -> SendResponse:
+        async with self._typing:
+            known = self._known_input(request.request_id)
+            if known is not None:
+                return known
+            source = self._running("type into")
+            source.check_send(typed)
+            redacted = request.sensitive or await source.echo_is_off()
+            said = Input(
+                data=b"" if redacted else typed.data,
+                keys=() if redacted else typed.keys,
+                length=len(typed.data) + len(typed.keys),
+                redacted=redacted,
+                submit=typed.submit,
+                eof=typed.eof,
+                author=request.author or transport,
+                request_id=request.request_id,
+            )
+            draft = Draft(OURS, Event(input=said))
+            seq = await self.log.append([draft], input_id=request.request_id, refusable=True)
+            await self._reach(source.send(typed), seq)
+            self._delivered[request.request_id] = seq
+            if len(self._delivered) > REMEMBERED_INPUTS:
+                self._delivered.popitem(last=False)
+            return SendResponse(seq=seq, delivered=Delivery.DELIVERY_DELIVERED)
+
+    def _known_input(self, request_id: str) -> SendResponse | None:
+        if not request_id:
+            return None
+        seq = self._delivered.get(request_id)
+        if seq is not None:
+            return SendResponse(seq=seq, delivered=Delivery.DELIVERY_DELIVERED)
+        seq = self.log.input_seq(request_id)
+        return None if seq is None else SendResponse(seq=seq, delivered=Delivery.DELIVERY_UNKNOWN)
+
+    async def _reach(self, action: Awaitable[None], cause_seq: int) -> None:
+        """Does what the log already says was done; if that fails, the log says so too."""
+        try:
+            await action
+        except SightlineError as error:
+            problem = Error(code=error.reason, message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_PROGRAM)
+            await self.log.append([Draft(OURS, Event(error=problem, cause_seq=cause_seq))])
+            raise
+
+    async def interrupt(self, author: str) -> int:
+        """What Ctrl-C means there."""
+        async with self._typing:
+            source = self._running("interrupt")
+            self._private.interrupted = self._clock()
+            said = Input(interrupt=True, author=author)
+            seq = await self.log.append([Draft(OURS, Event(input=said))], row=self.row(), refusable=True)
+            await self._reach(source.interrupt(), seq)
+            return seq
+
+    async def resize(self, terminal: Terminal) -> int:
+        """Sets the terminal's size."""
+        for name, cells in (("columns", terminal.columns), ("rows", terminal.rows)):
+            if not 1 <= cells <= MAX_CELLS:
+                raise BadField(field=f"terminal.{name}", problem=f"it must be 1 to {MAX_CELLS}")
+        await self._running("resize").resize(terminal.columns, terminal.rows)
+        self.record.terminal.CopyFrom(terminal)
+        resized = Resized(columns=terminal.columns, rows=terminal.rows)
+        return await self.log.append([Draft(OURS, Event(resized=resized))], row=self.row())
+
+    async def terminate(self, signal: int, grace: float) -> None:
+        """Ends the whole tree, and waits for the end; an ended session stays as it is."""
+        if self.source is None or not self.live:
+            return
+        self._private.terminated = True
+        await self.log.append([], row=self.row(), refusable=False)
+        if self.source is not None:
+            await self.source.terminate(signal, grace)
+        async with asyncio.timeout(grace + TERMINATE_PATIENCE):
+            await self.ended_event.wait()
+
+    async def release(self) -> None:
+        """Lets an adopted source go."""
+        await self._running("release").release()
+        await self.ended_event.wait()
+
+    async def snapshot(self) -> Snapshot:
+        """The screen; of an ended terminal, its last one."""
+        if not self.has_terminal:
+            raise NoTerminal(session=self.record.name)
+        if self.source is not None and self.live:
+            screen = await self.source.snapshot()
+        elif self._private.screen:
+            screen = Snapshot.FromString(base64.b64decode(self._private.screen))
+        else:
+            raise SessionEnded(session=self.record.name, action="look at: its last screen was not seen")
+        screen.session_id = self.record.id
+        screen.as_of_seq = self.log.head_seq
+        return screen
+
+    async def detach(self) -> None:
+        """The server goes."""
+        if self.source is not None:
+            await self.source.detach()

@@ -1,0 +1,207 @@
+"""Settings: flags first, then `SIGHTLINE_*` in the environment, then a TOML file, then defaults; a wrong value is refused by name.
+
+The TOML file is `$SIGHTLINE_HOME/config.toml`, or the one that `--config` or `SIGHTLINE_CONFIG` names; its keys are the names
+below, such as `grpc_address = "127.0.0.1:7411"`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from sightline_server.errors import BadSetting, UnsafeBind
+
+MIB = 1024 * 1024
+SIZE_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Host and port to listen on; port 0: any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """It cannot be reached from other machines."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server is told at its start.
+
+    Attributes:
+        home: where it lives: `token`, `sightline.sock`, the database, spools; made with mode 0700.
+        grpc_address: the TCP address of the service; None: the Unix socket alone.
+        web_address: for the bridge; the server itself does not listen there.
+        token_file: the token that TCP callers must show; made at the first start.
+        max_session_bytes: how large one session's log may be; the oldest events go first.
+        tls_cert: PEM certificate chain for TCP; None: no TLS.
+        tls_key: its private key.
+        memory: keep logs in memory, for as long as the process lives.
+    """
+
+    home: Path
+    grpc_address: Address | None = Address("127.0.0.1", 7411)
+    web_address: Address | None = Address("127.0.0.1", 7412)
+    token_file: Path | None = None
+    max_session_bytes: int = 4096 * MIB
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    memory: bool = False
+
+    def __post_init__(self) -> None:
+        if self.grpc_address is not None and not self.grpc_address.is_loopback and not self.has_tls:
+            raise UnsafeBind(address=self.grpc_address)
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "SIGHTLINE_TLS_KEY" if self.tls_key is None else "SIGHTLINE_TLS_CERT"
+            raise BadSetting(name=missing, value="", problem="certificate and key are needed together")
+
+    @property
+    def has_tls(self) -> bool:
+        """TCP is encrypted."""
+        return self.tls_cert is not None and self.tls_key is not None
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket."""
+        return self.home / "sightline.sock"
+
+    @property
+    def token_path(self) -> Path:
+        """Where the token is."""
+        return self.token_file or self.home / "token"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite database."""
+        return self.home / "sightline.db"
+
+    @property
+    def spools(self) -> Path:
+        """Where sources leave their bytes."""
+        return self.home / "spool"
+
+    @property
+    def tmux_socket(self) -> Path:
+        """The private tmux server's socket."""
+        return self.home / "tmux.sock"
+
+
+NAMES = tuple(field.name for field in fields(Settings) if field.name != "memory")
+
+
+def default_home(environ: Mapping[str, str]) -> Path:
+    """`SIGHTLINE_HOME`, else `${XDG_STATE_HOME:-~/.local/state}/sightline`."""
+    if environ.get("SIGHTLINE_HOME"):
+        return Path(environ["SIGHTLINE_HOME"]).expanduser().absolute()
+    state = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "~")).expanduser() / ".local" / "state"
+    return Path(state) / "sightline"
+
+
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """The settings in force.
+
+    Args:
+        flags: by the names of `Settings`, and `config`; None or absent: not given.
+        environ: the environment.
+
+    Raises:
+        BadSetting: a value makes no sense.
+        UnsafeBind: an address beyond loopback without TLS.
+    """
+    home = default_home({**environ, "SIGHTLINE_HOME": flags.get("home") or environ.get("SIGHTLINE_HOME", "")})
+    named = flags.get("config") or environ.get("SIGHTLINE_CONFIG")
+    config = read_config(Path(named) if named else home / "config.toml", required=bool(named))
+    values: dict[str, object] = {"home": home}
+    for name in NAMES:
+        if name == "home":
+            continue
+        variable = f"SIGHTLINE_{name.upper()}"
+        for source, value in (
+            (f"--{name.replace('_', '-')}", flags.get(name)),
+            (variable, environ.get(variable)),
+            (f"{name} in the settings file", config.get(name)),
+        ):
+            if value is not None:
+                values[name] = parse(name, source, str(value))
+                break
+    return Settings(**values)  # type: ignore[arg-type] # each value was made by `parse` for its name
+
+
+def read_config(path: Path, *, required: bool) -> Mapping[str, object]:
+    """The settings file; empty when it is not there and was not asked for."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        if not required:
+            return {}
+        raise BadSetting(name="SIGHTLINE_CONFIG", value=path, problem="there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise BadSetting(name="SIGHTLINE_CONFIG", value=path, problem=error) from error
+    for name in content:
+        if name not in NAMES:
+            raise BadSetting(
+                name=f"{name} in {path}", value=content[name], problem=f"there is no such setting; there are {', '.join(NAMES)}"
+            )
+    return content
+
+
+def parse(name: str, source: str, value: str) -> object:
+    """A setting's value from its text; `source` names it in the error."""
+    match name:
+        case "grpc_address" | "web_address":
+            return parse_address(source, value)
+        case "max_session_bytes":
+            return parse_size(source, value)
+        case _:
+            if not value:
+                raise BadSetting(name=source, value=value, problem="it must be a path")
+            return Path(value).expanduser().absolute()
+
+
+def parse_address(source: str, value: str) -> Address | None:
+    """`HOST:PORT`, or `none`."""
+    if value.lower() == "none":
+        return None
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise BadSetting(name=source, value=value, problem="it must be HOST:PORT, such as 127.0.0.1:7411, or `none`")
+    return Address(host.strip("[]"), int(port))
+
+
+def parse_size(source: str, value: str) -> int:
+    """A number of bytes, with a unit such as MB or GiB or without."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value.strip())
+    unit = SIZE_UNITS.get(found[2].upper()) if found else None
+    if found is None or unit is None:
+        raise BadSetting(name=source, value=value, problem="it must be a size, such as 500MB or 4GiB")
+    size = int(float(found[1]) * unit)
+    if size < MIB:
+        raise BadSetting(name=source, value=value, problem="it must be 1 MiB at least")
+    return size

@@ -1,0 +1,255 @@
+"""What every store promises, tried on each of them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sightline_server.errors import CorruptDatabase, DiskFull, NewerDatabase
+from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition, Store
+from sightline_server.storage.memory import MemoryStore
+from sightline_server.storage.sqlite import LAYOUT, SqliteStore
+
+BOOT = "first-boot"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "sightline.db", BOOT)
+    made.open()
+    request.addfinalizer(made.close)
+    return made
+
+
+def block(first: int, last: int, offset: int, size: int = 10, time: int = 0) -> Block:
+    return Block(first, last, time, time, offset, os.urandom(size), b"i" * 12 * (last - first + 1))
+
+
+def row(number: int, name: str = "build", *, live: bool = True, request_id: str = "") -> SessionRow:
+    return SessionRow(number, f"id{number}", name, 7, live, request_id, b"f", b"record", "{}")
+
+
+def filled(store: Store, number: int, sizes: list[int]) -> list[Block]:
+    blocks: list[Block] = []
+    offset = 0
+    for place, size in enumerate(sizes):
+        blocks.append(block(place * 2 + 1, place * 2 + 2, offset, size))
+        offset += size
+        store.commit(Commit(blocks=[(number, blocks[-1])]))
+    return blocks
+
+
+def test_an_empty_log_has_no_bounds(store: Store) -> None:
+    assert store.bounds(1) == Bounds()
+    assert store.blocks_after(1, 0, 100) == []
+    assert store.block_with(1, 5) is None
+
+
+@pytest.mark.parametrize("sizes", [[10, 20, 30], [5000, 10, 70_000, 4096, 4097]])
+def test_blocks_come_back_as_they_were(store: Store, sizes: list[int]) -> None:
+    blocks = filled(store, 1, sizes)
+    assert store.blocks_after(1, 0, 1 << 30) == blocks
+    assert store.bounds(1) == Bounds(1, len(sizes) * 2, 0, sum(sizes), 0)
+
+
+def test_reading_begins_with_the_block_that_holds_the_next_entry(store: Store) -> None:
+    blocks = filled(store, 1, [10, 20, 30])
+    assert store.blocks_after(1, 3, 1 << 30) == blocks[1:]
+    assert store.blocks_after(1, 4, 1 << 30) == blocks[2:]
+    assert store.blocks_after(1, 6, 1 << 30) == []
+
+
+def test_reading_gives_one_block_at_least_and_no_more_than_asked(store: Store) -> None:
+    blocks = filled(store, 1, [1000, 1000, 1000])
+    assert store.blocks_after(1, 0, 1) == blocks[:1]
+    assert store.blocks_after(1, 0, 2000) == blocks[:2]
+
+
+def test_logs_of_sessions_do_not_mix(store: Store) -> None:
+    first = filled(store, 1, [10, 9000])
+    second = filled(store, 2, [9000, 10])
+    assert store.blocks_after(1, 0, 1 << 30) == first
+    assert store.blocks_after(2, 0, 1 << 30) == second
+    assert store.block_with(2, 99) == second[-1]
+
+
+def test_the_block_with_an_entry_is_found(store: Store) -> None:
+    blocks = filled(store, 1, [10, 20, 30])
+    assert [store.block_with(1, seq) for seq in range(7)] == [None, *(b for b in blocks for _ in range(2))]
+
+
+def test_positions_replace_each_other(store: Store) -> None:
+    store.commit(Commit(positions=[SourcePosition(1, 1, "stdout", 5), SourcePosition(1, 2, "stderr", 6)]))
+    store.commit(Commit(positions=[SourcePosition(1, 1, "stdout", 50)]))
+    assert store.positions(1) == [SourcePosition(1, 1, "stdout", 50), SourcePosition(1, 2, "stderr", 6)]
+    assert store.positions(2) == []
+
+
+def test_inputs_are_remembered(store: Store) -> None:
+    store.commit(Commit(inputs=[(1, "r1", 17)]))
+    assert store.input_seq(1, "r1") == 17
+    assert store.input_seq(2, "r1") is None
+
+
+def test_the_live_session_of_a_name_is_found_before_newer_ended_ones(store: Store) -> None:
+    store.commit(Commit(rows=[row(1), row(2, live=False), row(3, "other", live=False, request_id="r3")]))
+    assert store.newest_named("build") == row(1)
+    store.commit(Commit(rows=[row(1, live=False)]))
+    assert store.newest_named("build") == row(2, live=False)
+    assert store.requested("r3") == row(3, "other", live=False, request_id="r3")
+    assert store.requested("") is None
+    assert store.row("id2") == row(2, live=False)
+    assert store.live_rows() == []
+
+
+def test_rows_come_newest_first_by_page(store: Store) -> None:
+    store.commit(Commit(rows=[row(number) for number in range(1, 6)]))
+    assert [r.number for r in store.rows_before(6, 2)] == [5, 4]
+    assert [r.number for r in store.rows_before(4, 9)] == [3, 2, 1]
+
+
+def test_a_deleted_session_is_gone_at_once_and_its_blocks_later(store: Store) -> None:
+    store.commit(Commit(rows=[row(1, request_id="r"), row(2)]))
+    filled(store, 1, [9000, 10])
+    kept = filled(store, 2, [9000])
+    store.hide(1)
+    assert store.row("id1") is None
+    assert store.newest_named("build") == row(2)
+    assert store.requested("r") is None
+    while store.sweep(100):
+        pass
+    assert store.bounds(1) == Bounds()
+    assert store.blocks_after(2, 0, 1 << 30) == kept
+
+
+def test_numbers_are_not_given_again(store: Store) -> None:
+    assert store.last_number() == 0
+    store.commit(Commit(rows=[row(1), row(2)]))
+    store.hide(2)
+    while store.sweep(100):
+        pass
+    assert store.last_number() == 2
+
+
+def test_trimming_takes_whole_blocks_from_the_oldest_on(store: Store) -> None:
+    blocks = filled(store, 1, [9000, 10, 9000, 20])
+    assert store.trim(1, 5, 1 << 30) == Bounds(5, 8, 9010, 18030, 0)
+    assert store.blocks_after(1, 0, 1 << 30) == blocks[2:]
+    assert store.trim(1, 1, 1 << 30) == Bounds(5, 8, 9010, 18030, 0)
+
+
+def test_trimming_stops_when_enough_is_gone(store: Store) -> None:
+    filled(store, 1, [10, 10, 10])
+    assert store.trim(1, 6, 1).oldest_seq == 3
+
+
+def test_upkeep_changes_nothing_that_can_be_read(store: Store) -> None:
+    blocks = filled(store, 1, [100_000] * 5)
+    list(store.upkeep())
+    assert store.blocks_after(1, 0, 1 << 30) == blocks
+
+
+# --- SQLite alone: what a process that ends does not lose
+
+
+Reopen = Callable[..., SqliteStore]
+
+
+@pytest.fixture
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+    def opened(boot: str = BOOT) -> SqliteStore:
+        made = SqliteStore(tmp_path / "sightline.db", boot)
+        made.open()
+        request.addfinalizer(made.close)
+        return made
+
+    return opened
+
+
+def epoch(store: Store) -> int:
+    found = store.row("id1")
+    assert found is not None
+    return found.epoch
+
+
+def test_a_killed_process_takes_nothing_back(reopen: Reopen) -> None:
+    first = reopen()
+    first.commit(Commit(rows=[row(1)]))
+    blocks = filled(first, 1, [10, 100_000])
+    second = reopen()  # the first was never closed
+    assert second.blocks_after(1, 0, 1 << 30) == blocks
+    assert epoch(second) == 7
+
+
+def test_what_a_torn_write_left_is_overwritten(reopen: Reopen, tmp_path: Path) -> None:
+    first = reopen()
+    blocks = filled(first, 1, [9000])
+    (file,) = (tmp_path / "sightline.db.blocks" / "1").iterdir()
+    with file.open("ab") as tail:
+        tail.write(b"half a block that was never committed")
+    second = reopen()
+    second.commit(Commit(blocks=[(1, more := block(3, 4, 9000, 5000))]))
+    assert second.blocks_after(1, 0, 1 << 30) == [*blocks, more]
+
+
+def test_a_machine_that_went_down_gives_new_epochs(reopen: Reopen) -> None:
+    reopen().commit(Commit(rows=[row(1)]))
+    assert epoch(reopen("second-boot")) != 7
+
+
+def test_a_clean_close_keeps_the_epoch_over_a_boot(reopen: Reopen) -> None:
+    first = reopen()
+    first.commit(Commit(rows=[row(1)]))
+    first.close()
+    assert epoch(reopen("second-boot")) == 7
+
+
+def test_a_restored_backup_gives_new_epochs(reopen: Reopen, tmp_path: Path) -> None:
+    path = tmp_path / "sightline.db"
+    first = reopen()
+    first.commit(Commit(rows=[row(1)]))
+    first.close()
+    backup = path.read_bytes()
+    reopen().close()
+    path.write_bytes(backup)  # in place: the inode stays
+    assert epoch(reopen()) != 7
+
+
+def test_a_damaged_database_is_named(reopen: Reopen, tmp_path: Path) -> None:
+    (tmp_path / "sightline.db").write_bytes(b"not a database, and long enough to look like one" * 100)
+    with pytest.raises(CorruptDatabase, match=r"sightline\.db"):
+        reopen()
+
+
+def test_a_database_of_another_program_is_left_alone(reopen: Reopen, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "sightline.db") as other:
+        other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(CorruptDatabase, match="another program"):
+        reopen()
+
+
+def test_a_newer_database_is_refused(reopen: Reopen, tmp_path: Path) -> None:
+    reopen().close()
+    with sqlite3.connect(tmp_path / "sightline.db") as newer:
+        newer.execute(f"PRAGMA user_version={LAYOUT + 1}")
+    newer.close()
+    with pytest.raises(NewerDatabase, match=f"layout {LAYOUT + 1}"):
+        reopen()
+
+
+def test_a_full_database_says_so_and_has_changed_nothing(reopen: Reopen) -> None:
+    store = reopen()
+    filled(store, 1, [10])
+    pages = store._value("PRAGMA page_count")
+    store._hot.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(DiskFull):
+        store.commit(Commit(blocks=[(1, block(3 + n, 3 + n, 10 + 4000 * n, 4000)) for n in range(9)]))
+    assert store.bounds(1).head_seq == 2
+    store._hot.execute("PRAGMA max_page_count=1000000")
+    store.commit(Commit(blocks=[(1, block(3, 3, 10))]))
+    assert store.bounds(1).head_seq == 3

@@ -1,0 +1,95 @@
+"""Logs to try things on: real ones, in the memory store, with a clock of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from sightline.v1.event_pb2 import Channel, Event, Notice
+from sightline.v1.session_pb2 import Session, Snapshot
+from sightline.v1.session_service_pb2 import SubscribeResponse
+from sightline_server.errors import SessionNotFound
+from sightline_server.log import record
+from sightline_server.log.committer import Committer
+from sightline_server.log.session_log import Draft, SessionLog
+from sightline_server.storage.memory import MemoryStore
+from sightline_server.subscription.subscription import Subject
+
+EPOCH = 7
+SECOND = 1_000_000_000
+
+
+class Clock:
+    """Nanoseconds, one second further at each look."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> int:
+        self.now += SECOND
+        return self.now
+
+
+class LoggedSession:
+    """A session without a source: what a subscriber needs of it."""
+
+    def __init__(self, session_id: str, number: int, committer: Committer, clock: Clock) -> None:
+        self.log = SessionLog(session_id, number, EPOCH, committer, clock)
+        self.has_terminal = False
+
+    def describe(self) -> Session:
+        return Session(id=self.log.session_id, head_seq=self.log.head_seq)
+
+    async def snapshot(self) -> Snapshot:
+        return Snapshot(session_id=self.log.session_id, as_of_seq=self.log.head_seq)
+
+
+class Sessions:
+    """A `Directory` of such sessions."""
+
+    def __init__(self) -> None:
+        self.committer = Committer(MemoryStore())
+        self.clock = Clock()
+        self.draining = False
+        self.on_join: set[object] = set()
+        self.on_drain: set[object] = set()
+        self._subjects: dict[str, LoggedSession] = {}
+
+    def add(self, session_id: str) -> LoggedSession:
+        session = LoggedSession(session_id, len(self._subjects) + 1, self.committer, self.clock)
+        self._subjects[session_id] = session
+        for tell in list(self.on_join):
+            tell(session)  # type: ignore[operator]
+        return session
+
+    def find(self, session: str) -> Subject:
+        try:
+            return self._subjects[session]
+        except KeyError:
+            raise SessionNotFound(session=session) from None
+
+    def all(self) -> Sequence[Subject]:
+        return list(self._subjects.values())
+
+
+def output(text: bytes, channel: Channel.ValueType = Channel.CHANNEL_STDOUT, source: str = "stdout") -> Draft:
+    return Draft(source, None, channel, text)
+
+
+def notice(text: str, source: str = "sightline") -> Draft:
+    return Draft(source, Event(notice=Notice(text=text)))
+
+
+def events_of(log: SessionLog) -> list[Event]:
+    """All that is kept, read the plain way."""
+    return [event for block in log._store.blocks_after(log.number, 0, 1 << 40) for event in record.decode(block.data)]
+
+
+def parsed(responses: Sequence[bytes]) -> Iterator[SubscribeResponse]:
+    return map(SubscribeResponse.FromString, responses)
+
+
+async def settled() -> None:
+    """Everything that is ready to run has run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
