@@ -23,8 +23,8 @@ class Line:
     """A colour to switch on."""
     after: bytes = b""
     """The colour to switch back to."""
-    returned: bool = False
-    """The last byte was a carriage return, and whether a newline follows is not known yet."""
+    owed: bytes = b""
+    """A carriage return that was not shown yet: whether it ends the line or begins it anew depends on what follows."""
 
 
 class Screen:
@@ -42,15 +42,13 @@ class Screen:
             self._open = None if data.endswith(b"\n") else line
             return switch + data
         parts = [switch]
-        for match in BREAKS.finditer(data):
+        for match in BREAKS.finditer(line.owed + data if line.owed else data):
             piece = match[0]
-            if piece in (b"\n", b"\r\n"):
-                parts.append(self._newline(line, piece))
-            elif piece == b"\r":
-                line.returned = True
-                parts.append(piece)
-            else:
-                parts.append(self._text(line, piece))
+            if piece == b"\r" and match.end() == len(match.string):
+                line.owed = piece
+                return b"".join(parts)
+            parts.append(self._piece(line, piece))
+        line.owed = b""
         return b"".join(parts)
 
     def end_line(self) -> bytes:
@@ -58,32 +56,31 @@ class Screen:
         owner, self._open = self._open, None
         if owner is None:
             return b""
-        owner.returned = False
+        owner.owed = b""
         return owner.after + b"\n"
 
     def finish(self) -> bytes:
         """What is to be shown when nobody writes any more: an open line without a prefix is left as its writer left it."""
+        return self._leave() if self._open is not None and not self._open.prefix else self.end_line()
+
+    def _switch(self, line: Line) -> bytes:
+        both_bare = self._open is not None and not self._open.prefix and not line.prefix
+        return self._leave() if both_bare else self.end_line()
+
+    def _leave(self) -> bytes:
         owner, self._open = self._open, None
         if owner is None:
             return b""
-        return owner.after + b"\n" if owner.prefix else owner.after
+        owed, owner.owed = owner.owed, b""
+        return owner.after + owed
 
-    def _switch(self, line: Line) -> bytes:
-        owner = self._open
-        if owner is not None and not owner.prefix and not line.prefix:
-            self._open, owner.returned = None, False
-            return owner.after
-        return self.end_line()
-
-    def _text(self, line: Line, piece: bytes) -> bytes:
-        if self._open is line and not line.returned:
-            return piece
-        self._open, line.returned = line, False
-        return line.prefix + line.before + piece
-
-    def _newline(self, line: Line, piece: bytes) -> bytes:
-        if self._open is line:
-            self._open, line.returned = None, False
-            return line.after + piece
-        line.returned = False
-        return line.prefix + piece  # an empty line is a line of its writer as well
+    def _piece(self, line: Line, piece: bytes) -> bytes:
+        is_open = self._open is line
+        if piece == b"\r":
+            self._open = None  # what follows begins the line anew
+            return line.after + piece if is_open else piece
+        if piece.endswith(b"\n"):
+            self._open = None
+            return line.after + piece if is_open else line.prefix + piece
+        self._open = line
+        return piece if is_open else line.prefix + line.before + piece

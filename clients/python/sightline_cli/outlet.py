@@ -92,7 +92,10 @@ class Outlet:
     def _next(self) -> tuple[int, bytes]:
         """Neighbours that go to the same place, joined: many short lines are one write."""
         descriptor, data = self._waiting.popleft()
-        if not self._waiting or self._waiting[0][0] != descriptor or len(data) >= MAX_JOINED:
+        if len(data) > MAX_JOINED:
+            self._waiting.appendleft((descriptor, data[MAX_JOINED:]))
+            return descriptor, data[:MAX_JOINED]
+        if not self._waiting or self._waiting[0][0] != descriptor:
             return descriptor, data
         parts, size = [data], len(data)
         while self._waiting and self._waiting[0][0] == descriptor and size < MAX_JOINED:
