@@ -61,7 +61,7 @@ class Application:
             store.open()
             stack.callback(store.close)
             committer = Committer(store)
-            sources = Sources(settings)
+            sources = Sources(settings, os.environ)
             stack.push_async_callback(sources.close)
             self._registry = Registry(committer, sources, settings.spools, self._clock)
             committer.on_room = self._registry.room_changed

@@ -3,8 +3,8 @@
 A `Source` is one program, pane or file; it knows how to start, follow, type, interrupt and end it, and nothing of logs, stores or
 gRPC. A `Sink` is what the session gives it to report to. Bytes flow one way (source to sink), commands the other.
 
-A source keeps what it must remember over a restart in files below `Sink.directory`, its spool directory, and its place in each spool is
-the sink's `position`, which is committed together with the events read from it: after `kill -9` nothing is read twice or left out.
+A source keeps what it must remember over a restart in files below `Sink.directory`, its spool directory, and its place in each spool
+is the sink's `position`, which is committed together with the events read from it: after `kill -9` nothing is read twice or left out.
 """
 
 from __future__ import annotations
@@ -61,10 +61,20 @@ class Typed:
 class Sink(Protocol):
     """What a session gives its source to report to."""
 
-    session_id: str
-    session_name: str
-    directory: Path
-    """The source's own spool directory: exists, mode 0700, removed when the session has ended."""
+    @property
+    def session_id(self) -> str:
+        """The session's public id."""
+        ...
+
+    @property
+    def session_name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def directory(self) -> Path:
+        """The source's own spool directory: exists, mode 0700, removed when the session has ended."""
+        ...
 
     def position(self, source: str) -> int:
         """How many bytes of `source` (a spool's name) are in the log; 0 at first."""

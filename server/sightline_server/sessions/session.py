@@ -85,7 +85,7 @@ class Session:
     ) -> None:
         self.number = row.number
         self.log = log
-        self.directory = directory
+        self._directory = directory
         self.source: Source | None = None
         self.record = SessionMessage.FromString(row.record)
         self.ended_event = asyncio.Event()
@@ -109,6 +109,11 @@ class Session:
     def session_name(self) -> str:
         """See `Sink`."""
         return self.record.name
+
+    @property
+    def directory(self) -> Path:
+        """See `Sink`."""
+        return self._directory
 
     @property
     def live(self) -> bool:
