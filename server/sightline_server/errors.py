@@ -104,6 +104,10 @@ class CwdNotFound(BadRequest):
     text = "the directory {cwd!r} is not there, or is no directory: give one that exists on the server's host"
 
 
+class ProgramNotStarted(BadRequest):
+    text = "the program {program!r} cannot be started: {why}"
+
+
 class BadField(BadRequest):
     text = "{field}: {problem}"
 

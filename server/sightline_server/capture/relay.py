@@ -91,13 +91,19 @@ def start_time(pid: int) -> int:
 
 
 def started_text(child: int, stdin: int, control: int) -> str:
-    """The file `started`: who runs, and the numbers of the relay's own descriptors that the server writes to by /proc."""
+    """The file `started`: the boot, the relay's and the program's pid and start time, and two of the relay's own descriptors.
+
+    The server writes to these by way of /proc: a program's stdin is then a pipe that a server's death does not close and that
+    programs can open again by name. The inode tells that a number is not in use for something else by now.
+    """
     relay = posix.getpid()
     with open("/proc/sys/kernel/random/boot_id") as file:
         boot = file.read().strip()
     lines = [f"boot {boot}", f"relay {relay} {start_time(relay)}"]
     if child:
-        lines += [f"child {child} {start_time(child)}", f"stdin {stdin}", f"control {control}"]
+        lines += [f"child {child} {start_time(child)}", f"control {control} {posix.fstat(control).st_ino}"]
+    if stdin >= 0:
+        lines.append(f"stdin {stdin} {posix.fstat(stdin).st_ino}")
     return "\n".join(lines) + "\n"
 
 
