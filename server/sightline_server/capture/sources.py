@@ -102,10 +102,10 @@ class Sources:
             return CommandSource(
                 sink,
                 self._inotify,
-                record.argv,
-                self._environment(request),
-                record.cwd,
-                request.command.stdin == Command.STDIN_OPEN,
+                argv=record.argv,
+                env=self._environment(request),
+                cwd=record.cwd,
+                stdin_open=request.command.stdin == Command.STDIN_OPEN,
             )
         raise NotYetBuilt(what="a terminal")
 
