@@ -193,7 +193,7 @@ def from_rpc(error: grpc.aio.AioRpcError) -> SightlineError:
 def _error_info(details: bytes) -> tuple[str, dict[str, str]]:
     # Imported when something has failed: programs should not pay for it at each start.
     from google.protobuf.message import DecodeError  # noqa: PLC0415
-    from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # noqa: PLC0415
+    from google.rpc import error_details_pb2, status_pb2  # noqa: PLC0415
 
     info = error_details_pb2.ErrorInfo()
     try:

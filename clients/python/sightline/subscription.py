@@ -57,13 +57,14 @@ class Subscription:
         on_disconnect: Callable[[errors.SightlineError], object] | None = None,
         on_reconnect: Callable[[], object] | None = None,
     ) -> None:
+        self._call: aio.UnaryStreamCall[SubscribeRequest, SubscribeResponse] | None = None
         self.end: End | None = None
         self._client = client
         self._progress = Progress(request)
         self._resume = resume
         self._on_disconnect = on_disconnect
         self._on_reconnect = on_reconnect
-        self._call: aio.UnaryStreamCall[SubscribeRequest, SubscribeResponse] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._responses: deque[SubscribeResponse] = deque()
         self._items: deque[Item] = deque()
         self._closed = False
@@ -161,6 +162,7 @@ class Subscription:
         if request is None:
             self.end = self._progress.end()
             return
+        self._loop = asyncio.get_running_loop()
         # At first a server that is not there is an error at once; later it is waited for.
         self._call = self._client.stub.Subscribe(request, metadata=self._client.metadata, wait_for_ready=self._down)
 
@@ -207,6 +209,12 @@ class Subscription:
                 self._on_disconnect(error)
         pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE)
         await asyncio.sleep(pause * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - spread, not secrecy
+
+    def __del__(self) -> None:
+        # gRPC's own tasks keep a call alive that nobody reads. This may run in any thread, and after the loop.
+        call, self._call = self._call, None
+        if call is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call.cancel)
 
     def _hang_up(self) -> None:
         if self._call is not None:

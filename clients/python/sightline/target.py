@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
-
-LOOPBACK = ("localhost", "[::1]", "::1", "127.")
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,19 @@ def find(target: str | None, token: str | None, environ: Mapping[str, str]) -> T
         raise ValueError(f"{given!r} is no target: give unix:PATH, host:port, or https://host:port for TLS")
     ca = environ.get("SIGHTLINE_TLS_CA")
     tls = given.startswith("https://") or bool(ca)
-    if not tls and not host.startswith(LOOPBACK):
+    if not tls and not _is_here(host):
         raise ValueError(
             f"{given!r} is another machine, and without TLS the token could be read on the way: "
             "give https://host:port, set SIGHTLINE_TLS_CA, or forward its port here with ssh -L"
         )
     return Target(address, given, _token(environ) if token is None else token, tls, Path(ca) if ca else None)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name that somebody's DNS resolves
+        return False
 
 
 def _token(environ: Mapping[str, str]) -> str:
