@@ -122,6 +122,9 @@ class Foreground:
     def _leave(self, code: int) -> None:
         if not self._leaving.done():
             self._leaving.set_result(code)
+            # It is on its way, and takes a bounded time: one more Ctrl-C would only cut off what it has to say.
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     async def _left(self, following: asyncio.Task[Completed | None]) -> int:
         code = self._leaving.result()

@@ -6,16 +6,34 @@ import argparse
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from sightline_cli import codes, run, steer, watch
 from sightline_cli.command import Complaint, columns_and_rows, duration, pair, words
 from sightline_cli.main import all_commands, build_parser, main
 
-COMMANDS = "serve run create adopt release attach ls show watch send interrupt resize snapshot wait stop rm doctor".split()
+COMMANDS = [
+    "serve",
+    "run",
+    "create",
+    "adopt",
+    "release",
+    "attach",
+    "ls",
+    "show",
+    "watch",
+    "send",
+    "interrupt",
+    "resize",
+    "snapshot",
+    "wait",
+    "stop",
+    "rm",
+    "doctor",
+]
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("30s", 30), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("2d", 172800), ("500ms", 0.5), ("0.5s", 0.5)]
+    ("text", "seconds"),
+    [("90", 90), ("30s", 30), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("2d", 172800), ("500ms", 0.5), ("0.5s", 0.5)],
 )
 def test_durations_are_written_as_people_write_them(text: str, seconds: float) -> None:
     assert duration(text) == seconds

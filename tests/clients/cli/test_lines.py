@@ -6,10 +6,11 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sightline_cli.lines import Line, Screen
 
-PIECES = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"50%", b"\xc3", b"\xa4", b"\x1b[1m"]), max_size=12).map(b"".join)
+PIECES = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"50%", b"\xc3", b"\xa4", b"\x1b[1m"]), max_size=12).map(
+    b"".join
+)
 
 
 def shown(*writes: tuple[Line, bytes]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from sightline_cli.modes import Modes
 
 RESET = b"\x1b[0m"

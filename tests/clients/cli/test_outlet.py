@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
 from sightline_cli.outlet import MAX_WAITING, Outlet
 
 BOUND = 10  # seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 
 import pytest
-
 from sightline_cli import people
 
 
@@ -24,13 +23,17 @@ def test_sizes_have_one_unit(count: int, text: str) -> None:
     assert people.size(count) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.123, "0.12 s"), (3.21, "3.2 s"), (59, "59 s"), (185, "3 m 5 s"), (7800, "2 h 10 m")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.123, "0.12 s"), (3.21, "3.2 s"), (59, "59 s"), (185, "3 m 5 s"), (7800, "2 h 10 m")]
+)
 def test_spans_are_as_exact_as_they_are_short(seconds: float, text: str) -> None:
     assert people.span(seconds) == text
 
 
 def test_a_table_is_aligned_and_its_flexible_column_gives_way() -> None:
-    lines = people.table(("NAME", "COMMAND", "END"), [("web", "a very long command line", "ok"), ("database", "x", "")], 30, flexible=1)
+    lines = people.table(
+        ("NAME", "COMMAND", "END"), [("web", "a very long command line", "ok"), ("database", "x", "")], 30, flexible=1
+    )
     assert lines == ["NAME      COMMAND          END", "web       a very long co…  ok", "database  x"]
     assert max(map(len, lines)) <= 30
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from google.protobuf.json_format import Parse
-
-from sightline.v1.event_pb2 import CHANNEL_STDERR, CHANNEL_STDOUT, CHANNEL_TERMINAL, Channel, Event
+from sightline.v1.event_pb2 import CHANNEL_STDERR, CHANNEL_STDOUT, CHANNEL_TERMINAL, SESSION_STATE_WORKING, Channel, Event
 from sightline.v1.session_service_pb2 import GAP_REASON_RETENTION, Gap
 from sightline_cli.printing import JsonPrinter, Look, ScreenPrinter
 
@@ -99,7 +98,7 @@ def test_what_was_lost_is_told_and_what_merely_happened_is_not() -> None:
 
 def test_everything_is_a_line_when_asked_for() -> None:
     state = Event(session_id="s")
-    state.state_changed.state = 2
+    state.state_changed.state = SESSION_STATE_WORKING
     assert printed(Look(everything=True), state).err == b"[sightline] working\n"
 
 

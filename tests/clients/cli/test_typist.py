@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 
 import pytest
-
 from sightline_cli.typist import MAX_GATHERED, MAX_SEND, Typist
 
 

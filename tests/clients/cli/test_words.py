@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from sightline.v1 import event_pb2 as e
 from sightline_cli import words
 
@@ -18,17 +17,30 @@ from sightline_cli import words
             e.Event(completed=e.Completed(outcome=e.OUTCOME_FAILED, error="no such file", descendants_left=1)),
             "failed: no such file (1 of its processes still run)",
         ),
-        (e.Event(state_changed=e.StateChanged(state=e.SESSION_STATE_WAITING, waiting_for=e.WAITING_FOR_INPUT)), "waiting for input"),
         (
-            e.Event(state_changed=e.StateChanged(state=e.SESSION_STATE_WORKING, capture=e.CAPTURE_STATE_PAUSED, reason="the disk is full")),
+            e.Event(state_changed=e.StateChanged(state=e.SESSION_STATE_WAITING, waiting_for=e.WAITING_FOR_INPUT)),
+            "waiting for input",
+        ),
+        (
+            e.Event(
+                state_changed=e.StateChanged(
+                    state=e.SESSION_STATE_WORKING, capture=e.CAPTURE_STATE_PAUSED, reason="the disk is full"
+                )
+            ),
             "working, capture paused (the disk is full)",
         ),
         (e.Event(input=e.Input(data=b"ls\r", length=3, author="unix")), "input by unix: 'ls\\r'"),
         (e.Event(input=e.Input(length=8, redacted=True)), "input: 8 bytes, not kept"),
         (e.Event(input=e.Input(interrupt=True)), "interrupt"),
         (e.Event(resized=e.Resized(columns=80, rows=24)), "resized to 80x24"),
-        (e.Event(output_lost=e.OutputLost(reason="the pipe was taken over")), "output was lost: an unknown amount, the pipe was taken over"),
-        (e.Event(step_finished=e.StepFinished(step="git", exit_code=1, failure_allowed=True)), "step git: exit code 1, allowed, 0 s"),
+        (
+            e.Event(output_lost=e.OutputLost(reason="the pipe was taken over")),
+            "output was lost: an unknown amount, the pipe was taken over",
+        ),
+        (
+            e.Event(step_finished=e.StepFinished(step="git", exit_code=1, failure_allowed=True)),
+            "step git: exit code 1, allowed, 0 s",
+        ),
         (e.Event(message=e.Message(text="two\nlines")), "message: two lines"),
         (e.Event(seq=9), "an event of a kind that this version does not know (seq 9)"),
     ],

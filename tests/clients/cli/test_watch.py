@@ -1,0 +1,100 @@
+"""`watch`: live and past, one session and several."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from clients.cli.program import Sightline, until
+
+
+def numbered(served: Sightline, name: str, count: int) -> None:
+    """A session with so many events of output, one line each."""
+    script = f"i=1; while [ $i -le {count} ]; do echo $i; i=$((i+1)); sleep 0.005; done"
+    served.run("run", "--name", name, "--", "sh", "-c", script)
+
+
+def test_from_the_start_it_is_the_whole_output(served: Sightline) -> None:
+    served.run("run", "--name", "build", "--", "sh", "-c", "seq 1 5000; echo oops >&2")
+    done = served.run("watch", "build", "--from-start")
+    assert done.stdout == b"".join(b"%d\n" % number for number in range(1, 5001))
+    assert done.stderr == b"oops\n"
+
+
+def test_the_tail_counts_events_of_output(served: Sightline) -> None:
+    numbered(served, "build", 20)
+    events = [
+        json.loads(line)
+        for line in served.out("watch", "build", "--from-start", "--json", "--text", "--kinds", "output").splitlines()
+    ]
+    last = "".join(event["text"] for event in events[-3:])
+    assert served.out("watch", "build", "--tail", "3") == last
+
+
+def test_nothing_is_older_than_since(served: Sightline) -> None:
+    numbered(served, "build", 3)
+    assert served.out("watch", "build", "--since", "1h") == "1\n2\n3\n"
+    assert served.out("watch", "build", "--since", "2099-01-01T00:00", "--until-caught-up") == ""
+
+
+def test_live_it_shows_what_comes_and_ends_with_the_session(served: Sightline, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    served.run("run", "-d", "--name", "web", "--", "sh", "-c", f"echo one; while [ ! -e {go} ]; do sleep 0.02; done; echo two")
+    watching = served.start("watch", "web")
+    watching.expect(b"one\n")
+    go.touch()
+    assert watching.ended() == (0, b"one\ntwo\n", b"")
+
+
+def test_until_caught_up_it_does_not_wait(served: Sightline) -> None:
+    served.run("run", "-d", "--name", "web", "--", "sh", "-c", "echo one; sleep 60")
+    until(lambda: served.out("watch", "web", "--until-caught-up") == "one\n", "the first line")
+
+
+def test_two_sessions_are_told_apart(served: Sightline) -> None:
+    served.run("run", "--name", "web", "--", "echo", "from web")
+    served.run("run", "--name", "db", "--", "echo", "from db")
+    assert sorted(served.out("watch", "web", "db").splitlines()) == ["[db] from db", "[web] from web"]
+
+
+def test_every_session_includes_those_to_come(served: Sightline) -> None:
+    watching = served.start("watch", "*")
+    served.run("run", "--name", "web", "--", "echo", "hello")
+    watching.expect(b"[web] hello\n")
+    watching.signal(signal.SIGINT)
+    assert watching.ended() == (130, b"[web] hello\n", b"")
+
+
+def test_other_kinds_are_lines_on_stderr_when_asked_for(served: Sightline) -> None:
+    served.run("run", "--name", "build", "--", "sh", "-c", "exit 2", code=2)
+    done = served.run("watch", "build", "--from-start", "--kinds", "completed")
+    assert done.stderr == b"[sightline] failed with exit code 2\n"
+    everything = served.run("watch", "build", "--from-start", "--all-events").stderr.decode()
+    assert "[sightline] failed with exit code 2" in everything
+    assert "ended" in everything
+
+
+def test_a_kind_that_there_is_not_is_one_line(served: Sightline) -> None:
+    done = served.run("watch", "x", "--kinds", "noise", code=1)
+    assert done.stderr.startswith(b"sightline: 'noise' is no kind of event")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_ctrl_c_ends_it_quietly_and_not_the_session(served: Sightline) -> None:
+    served.run("run", "-d", "--name", "web", "--", "sh", "-c", "echo one; sleep 60")
+    watching = served.start("watch", "web", "--from-start")
+    watching.expect(b"one\n")
+    watching.signal(signal.SIGINT)
+    assert watching.ended() == (130, b"one\n", b"")
+    assert served.state("web") == "SESSION_STATE_WORKING"
+
+
+def test_a_reader_that_leaves_ends_it_quietly(served: Sightline) -> None:
+    served.run("run", "-d", "--name", "web", "--", "sh", "-c", "while :; do echo y; sleep 0.01; done")
+    watching = served.start("watch", "web", "--from-start")
+    watching.expect(b"y\n")
+    assert watching.process.stdout is not None
+    watching.process.stdout.close()
+    code, _, err = watching.ended()
+    assert (code, err) == (128 + signal.SIGPIPE, b"")
