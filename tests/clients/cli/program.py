@@ -29,6 +29,14 @@ def until(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
+def runs(pid: int) -> bool:
+    """The process is there, and no mere entry that nobody has collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class Program:
     """A command that runs, its output and error in pipes."""
 
@@ -206,19 +214,29 @@ class Sightline:
         self.server.process.kill()
         self.server.process.wait(BOUND)
 
+    def _stop_all(self) -> None:
+        names = self.out("ls", "--quiet", "--state", "starting,working,waiting,idle,unknown").split()
+        if names:
+            self.run("stop", "--kill", *names, code=None)
+
     def state(self, session: str) -> str:
         """The state of a session, such as `SESSION_STATE_ENDED`."""
         import json  # noqa: PLC0415
 
         return str(json.loads(self.out("show", session, "--json"))["state"])
 
+    def leave(self) -> None:
+        """Ends every command that was started here, and leaves the server."""
+        for one in self.open:
+            if one is not self.server:
+                one.close()
+        self.open = [self.server] if self.server else []
+
     def close(self) -> None:
         """Ends everything that was started here."""
-        if self.server is not None and self.server.process.poll() is None:
-            names = self.out("ls", "--quiet", "--state", "starting,working,waiting,idle,unknown").split()
-            if names:
-                self.run("stop", "--kill", *names, code=None)
-        for one in reversed(self.open):
-            one.close()
+        self.leave()
+        if self.server is not None:
+            self.run("doctor", "--clean", "--yes", code=None) if self.server.process.poll() is not None else self._stop_all()
+            self.server.close()
         subprocess.run(["tmux", "-S", str(self.home / "tmux.sock"), "kill-server"], capture_output=True, check=False)
         subprocess.run(["tmux", "-S", str(self.home.parent / "own.sock"), "kill-server"], capture_output=True, check=False)
