@@ -275,6 +275,11 @@ class Registry:
 
     async def _never_was(self, session: Session) -> None:
         """A session that could not be started leaves nothing: whoever saw it sees its end, then it is deleted."""
+        if not session.log.head_seq:  # nobody saw it: not even its first event could be stored
+            session.log.close()
+            self._live.pop(session.session_id, None)
+            self._by_name.pop(session.session_name, None)
+            return
         if session.live:
             await session.ended(Ending(started=False, error="it could not be started"))
         await self.delete(session)

@@ -1,0 +1,212 @@
+"""`kill -9` of the server, restarts, and going down: nothing is lost, doubled or taken back."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, health, reason_of
+
+from sightline.v1 import session_service_pb2 as pb
+from sightline.v1.event_pb2 import Event, Outcome, SessionState
+from sightline.v1.session_pb2 import Cursor
+
+LINE = b"%09d the quick brown fox jumps over the lazy dog and writes a build log\n"
+SLOW_CAT = "while read -r line; do echo \"$line\"; done"
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Iterator[Path]:
+    """40 MB, every line different, so that a repeated or missing piece is seen."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"".join(LINE % n for n in range(500_000)))
+    yield path
+
+
+def kill_while_running(server: ServerProcess, session: str, kills: int, seed: int) -> None:
+    """Kills the server at random moments of a session's output, until it has been killed so often."""
+    chance = random.Random(seed)
+    for _ in range(kills):
+        with connect(server.target) as stub:
+            target = chance.randrange(8) * 4_000_000
+            start = stub.Get(pb.GetRequest(session=session), wait_for_ready=True, timeout=PATIENCE).session.bytes
+            while True:
+                now = stub.Get(pb.GetRequest(session=session), timeout=PATIENCE).session
+                if now.bytes - start >= target or now.state == SessionState.SESSION_STATE_ENDED:
+                    break
+        server.kill()
+        server.start()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_killed_server_loses_and_doubles_nothing_of_a_command(server: ServerProcess, lines: Path, seed: int) -> None:
+    with connect(server.target) as stub:
+        session = create(stub, "sh", "-c", f"cat {lines}; echo the end >&2; exit 7")
+    kill_while_running(server, session.id, 3, seed)
+    with connect(server.target) as stub:
+        events = follow(stub, session.id)
+    assert data_of(events, "stdout") == lines.read_bytes()
+    assert data_of(events, "stderr") == b"the end\n"
+    assert (completed(events).outcome, completed(events).exit_code) == (Outcome.OUTCOME_FAILED, 7)
+
+
+def test_what_was_told_is_never_taken_back(server: ServerProcess, lines: Path) -> None:
+    """A watcher sees the same events before and after the kill, and goes on at its cursor."""
+    with connect(server.target) as stub:
+        session = create(stub, "cat", str(lines))
+        before: list[Event] = []
+        for response in stub.Subscribe(pb.SubscribeRequest(sessions=[session.id]), timeout=PATIENCE):
+            before += response.events
+            if sum(len(event.output.data) for event in before) > 5_000_000:
+                break
+        server.kill()
+    server.start()
+    with connect(server.target) as stub:
+        whole = follow(stub, session.id)
+        assert whole[: len(before)] == before
+        epoch = stub.Get(pb.GetRequest(session=session.id)).session.epoch
+        cursors = pb.Cursors(cursors=[Cursor(session_id=session.id, epoch=epoch, seq=before[-1].seq)])
+        rest = [e for r in stub.Subscribe(pb.SubscribeRequest(sessions=[session.id], after=cursors)) for e in r.events]
+        assert before + rest == whole
+
+
+def test_the_exit_code_of_what_ended_meanwhile_is_known(server: ServerProcess, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with connect(server.target) as stub:
+        session = create(stub, "sh", "-c", f"read x <{gate}; echo $x; exit 5")
+        killed = create(stub, "sh", "-c", f"read x <{gate}; kill -KILL $$")
+    server.kill()
+    for _ in range(2):  # both read the same pipe
+        gate.write_text("go\ngo\n")
+    wait_for_exit_files(server.home, {session.id, killed.id})
+    server.start()
+    with connect(server.target) as stub:
+        events = follow(stub, session.id)
+        assert data_of(events, "stdout") == b"go\n"
+        assert completed(events).exit_code == 5
+        assert completed(follow(stub, killed.id)).signal == signal.SIGKILL
+
+
+def wait_for_exit_files(home: Path, sessions: set[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not all((home / "spool" / session / "exit").exists() for session in sessions):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_program_that_fills_its_spool_waits_with_no_server_there(server: ServerProcess, tmp_path: Path) -> None:
+    marks, gate = tmp_path / "marks", tmp_path / "gate"
+    os.mkfifo(gate)
+    script = f"read go <{gate}; for n in $(seq 60); do head -c 2000000 /dev/zero; echo $n >>{marks}; done"
+    with connect(server.target) as stub:
+        session = create(stub, "sh", "-c", script)
+    server.kill()
+    gate.write_text("go\n")
+    assert 0 < count_when_settled(marks) < 60, "120 MB were written though nobody read them"
+    spooled = sum(path.stat().st_size for path in (server.home / "spool" / session.id).iterdir())
+    assert spooled <= 40_000_000
+    server.start()
+    with connect(server.target) as stub:
+        events = follow(stub, session.id)
+    assert sum(len(event.output.data) for event in events) == 120_000_000
+    assert completed(events).outcome == Outcome.OUTCOME_SUCCEEDED
+
+
+def count_when_settled(marks: Path) -> int:
+    """How many marks there are once no more come."""
+    seen, since = -1, time.monotonic()
+    deadline = since + PATIENCE
+    while time.monotonic() - since < 0.5:
+        now = len(marks.read_bytes().split()) if marks.exists() else 0
+        if now != seen:
+            seen, since = now, time.monotonic()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return seen
+
+
+def test_a_session_whose_relay_died_is_lost_and_says_so(server: ServerProcess) -> None:
+    with connect(server.target) as stub:
+        session = create(stub, "sleep", "61")
+        relays = [path.parent for path in Path("/proc").glob("[0-9]*/cmdline") if is_relay(path, session.id)]
+        (relay,) = relays
+        os.kill(int(relay.name), signal.SIGKILL)
+        events = follow(stub, session.id)
+        assert completed(events).outcome == Outcome.OUTCOME_LOST
+        assert completed(events).error
+
+
+def is_relay(path: Path, session: str) -> bool:
+    try:
+        words = path.read_bytes()
+    except OSError:
+        return False
+    return b"relay.py" in words and session.encode() in words
+
+
+def test_sigterm_drains(server: ServerProcess) -> None:
+    with connect(server.target) as stub:
+        session = create(stub, "cat", stdin=True)
+        call = stub.Subscribe(pb.SubscribeRequest(sessions=[session.id]))
+        signs: list[str | None] = []
+        for response in call:
+            signs.append(response.WhichOneof("sign"))
+            if signs[-1] == "caught_up":
+                server.process.send_signal(signal.SIGTERM)
+        assert signs[-1] == "end"
+        assert response.end.reason == pb.END_REASON_DRAINING
+        assert server.process.wait(5) == 0
+    assert health(server.target) == health_pb2.HealthCheckResponse.UNKNOWN
+    server.start()
+    with connect(server.target) as stub:  # the program is still there, and takes input
+        stub.Send(pb.SendRequest(session=session.id, text="after the restart", eof=True))
+        assert data_of(follow(stub, session.id), "stdout") == b"after the restart"
+
+
+def test_after_a_crash_nobody_says_whether_an_input_was_typed(server: ServerProcess) -> None:
+    with connect(server.target) as stub:
+        session = create(stub, "cat", stdin=True)
+        request = pb.SendRequest(session=session.id, text="perhaps\n", request_id="r")
+        first = stub.Send(request)
+        server.kill()
+    server.start()
+    with connect(server.target) as stub:
+        again = stub.Send(request)
+        assert (again.seq, again.delivered) == (first.seq, pb.DELIVERY_UNKNOWN)
+        stub.Send(pb.SendRequest(session=session.id, eof=True))
+        assert data_of(follow(stub, session.id), "stdout") == b"perhaps\n"
+
+
+def test_a_create_repeated_after_a_crash_gives_the_same_session(server: ServerProcess) -> None:
+    with connect(server.target) as stub:
+        session = create(stub, "cat", stdin=True, request_id="once")
+        server.kill()
+    server.start()
+    with connect(server.target) as stub:
+        assert create(stub, "cat", stdin=True, request_id="once").id == session.id
+
+
+def test_a_cursor_of_another_epoch_is_refused(server: ServerProcess) -> None:
+    with connect(server.target) as stub:
+        session = create(stub, "true")
+        follow(stub, session.id)
+        epoch = stub.Get(pb.GetRequest(session=session.id)).session.epoch
+        server.terminate()
+    database = server.home / "sightline.db"
+    database.write_bytes(database.read_bytes())  # what a restored backup looks like is tried in the store's tests
+    (server.home / "sightline.db.opened").write_text("another run")
+    server.start()
+    with connect(server.target) as stub:
+        assert stub.Get(pb.GetRequest(session=session.id)).session.epoch != epoch
+        cursors = pb.Cursors(cursors=[Cursor(session_id=session.id, epoch=epoch, seq=1)])
+        with pytest.raises(grpc.RpcError) as error:
+            list(stub.Subscribe(pb.SubscribeRequest(sessions=[session.id], after=cursors)))
+        assert reason_of(error.value) == "EPOCH_CHANGED"

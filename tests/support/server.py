@@ -1,0 +1,190 @@
+"""A real server in a process of its own, with a home of its own, that can be killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import grpc
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from sightline.v1 import session_pb2, session_service_pb2 as pb
+from sightline.v1.event_pb2 import Completed, Event
+from sightline.v1.session_service_pb2_grpc import SessionServiceStub
+
+PATIENCE = 20.0  # seconds for anything that should take a moment, on a machine that is busy
+SIGHTLINE = (str(Path(sys.executable).with_name("sightline")),)
+
+
+class ServerProcess:
+    """A server. `start` and `kill` as often as you like; `close` leaves nothing behind.
+
+    Args:
+        home: its home; a new short one by default (a socket's path may have 107 bytes).
+        environ: further variables, `SIGHTLINE_GRPC_ADDRESS=none` unless told otherwise.
+    """
+
+    def __init__(self, home: Path | None = None, **environ: str) -> None:
+        self.home = home or Path(tempfile.mkdtemp(prefix="sl"))
+        self.environ = {**os.environ, "SIGHTLINE_GRPC_ADDRESS": "none", **environ, "SIGHTLINE_HOME": str(self.home)}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = Path(tempfile.mkdtemp(prefix="sllog")) / "server.log"
+
+    @property
+    def target(self) -> str:
+        return f"unix:{self.home}/sightline.sock"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Starts it without waiting."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([*SIGHTLINE, "serve"], env=self.environ, stdout=log, stderr=log)
+        return self._process
+
+    def start(self) -> None:
+        """Starts it, until it is SERVING."""
+        process = self.spawn()
+        deadline = time.monotonic() + PATIENCE
+        while health(self.target) != health_pb2.HealthCheckResponse.SERVING:
+            assert process.poll() is None, f"the server ended with {process.returncode}: {self.log()}"
+            assert time.monotonic() < deadline, f"the server does not serve: {self.log()}"
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> int:
+        """SIGTERM; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def log(self) -> str:
+        """What it printed."""
+        return self._log.read_text()
+
+    def close(self) -> None:
+        """Ends what runs in it, then the server, and removes its home."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(grpc.RpcError), connect(self.target) as stub:
+                for session in stub.List(pb.ListRequest(page_size=1000), timeout=PATIENCE).sessions:
+                    request = pb.TerminateRequest(session=session.id)
+                    request.grace.FromMilliseconds(200)
+                    stub.Terminate(request, timeout=PATIENCE)
+            self.terminate()
+        subprocess.run(["tmux", "-S", str(self.home / "tmux.sock"), "kill-server"], check=False, capture_output=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+        shutil.rmtree(self._log.parent, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(**environ: str) -> Iterator[ServerProcess]:
+    """A server for the length of a block."""
+    server = ServerProcess(**environ)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 100),
+)
+
+
+@contextlib.contextmanager
+def connect(target: str) -> Iterator[SessionServiceStub]:
+    """A blocking stub."""
+    with grpc.insecure_channel(target, CHANNEL_OPTIONS) as channel:
+        yield SessionServiceStub(channel)
+
+
+def health(target: str) -> int:
+    """What health says; UNKNOWN when nobody answers."""
+    with grpc.insecure_channel(target, CHANNEL_OPTIONS) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        except grpc.RpcError:
+            return health_pb2.HealthCheckResponse.UNKNOWN
+        return int(answer.status)
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """The `ErrorInfo.reason` of a failed call."""
+    return error_info(error).reason
+
+
+def error_info(error: grpc.RpcError) -> ErrorInfo:
+    assert isinstance(error, grpc.Call)
+    metadata = dict(error.trailing_metadata() or ())
+    status = Status.FromString(metadata["grpc-status-details-bin"])  # type: ignore[arg-type]
+    assert status.code == error.code().value[0]
+    assert status.message == error.details()
+    info = ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert info.domain == "sightline"
+    return info
+
+
+def command(*argv: str, terminal: bool = False, stdin: bool = False) -> session_pb2.Command:
+    """A command to create."""
+    made = session_pb2.Command(argv=argv, stdin=session_pb2.Command.STDIN_OPEN if stdin else session_pb2.Command.STDIN_NULL)
+    if terminal:
+        made.terminal.columns, made.terminal.rows = 80, 24
+    return made
+
+
+def create(stub: SessionServiceStub, *argv: str, env: Mapping[str, str] | None = None, **fields: object) -> session_pb2.Session:
+    """A session that runs this."""
+    made = command(*argv, terminal=bool(fields.pop("terminal", False)), stdin=bool(fields.pop("stdin", False)))
+    request = pb.CreateRequest(command=made, env=env, **fields)  # type: ignore[arg-type]
+    return stub.Create(request, timeout=PATIENCE).session
+
+
+def follow(stub: SessionServiceStub, session: str, seconds: float = 60.0) -> list[Event]:
+    """All events of a session to its end."""
+    events: list[Event] = []
+    ended = False
+    for response in stub.Subscribe(pb.SubscribeRequest(sessions=[session]), timeout=seconds):
+        events += response.events
+        ended = ended or response.HasField("end")
+    assert ended, "the stream broke"
+    check_log(events)
+    return events
+
+
+def check_log(events: list[Event]) -> None:
+    """What holds for every ended session's whole log."""
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.WhichOneof("payload") for event in events].count("completed") == 1
+    assert events[-1].HasField("completed")
+    times = [event.time.ToNanoseconds() for event in events]
+    assert times == sorted(times)
+
+
+def data_of(events: list[Event], source: str) -> bytes:
+    """What was written there."""
+    return b"".join(event.output.data for event in events if event.source == source)
+
+
+def completed(events: list[Event]) -> Completed:
+    return events[-1].completed
