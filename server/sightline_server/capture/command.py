@@ -275,7 +275,7 @@ class CommandSource:
 
         async def gone() -> None:
             if identity:
-                await processes.exited(identity)
+                await processes.exited(identity, reap=True)
 
         task = asyncio.create_task(gone(), name=f"relay of {self._sink.session_id}")
         task.add_done_callback(lambda _task: self._changed.set())

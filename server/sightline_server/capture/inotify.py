@@ -16,7 +16,8 @@ from pathlib import Path
 from ..errors import WatchLimit
 
 GREW = 0x2  # IN_MODIFY: bytes were added to a file
-APPEARED = 0x80 | 0x100  # IN_MOVED_TO, IN_CREATE: a file has a name now
+APPEARED = 0x100  # IN_CREATE, and here IN_MOVED_TO as well: a file has a name now
+_MOVED_TO = 0x80
 _OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
 _IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
 _HEADER = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
@@ -57,7 +58,7 @@ class Inotify:
 
         Raises `WatchLimit` when the system allows no more, OSError when the directory is not there.
         """
-        number = _libc.inotify_add_watch(self._fd, os.fsencode(directory), GREW | APPEARED)
+        number = _libc.inotify_add_watch(self._fd, os.fsencode(directory), GREW | APPEARED | _MOVED_TO)
         if number < 0:
             raise _limit("/proc/sys/fs/inotify/max_user_watches", str(directory))
         self._callbacks.setdefault(number, []).append(callback)
@@ -94,7 +95,7 @@ class Inotify:
             elif mask & _IGNORED:
                 self._callbacks.pop(number, None)
             else:
-                happened[number] = happened.get(number, 0) | mask & (GREW | APPEARED)
+                happened[number] = happened.get(number, 0) | mask & (GREW | APPEARED) | (APPEARED if mask & _MOVED_TO else 0)
         for number, mask in happened.items():
             for callback in tuple(self._callbacks.get(number, ())):
                 callback(mask)

@@ -64,8 +64,11 @@ def alive(identity: Identity) -> bool:
     return stat is not None and stat.start == identity.start and stat.state not in "ZX" and identity.boot == boot_id()
 
 
-async def exited(identity: Identity) -> None:
-    """Waits until a process has exited, and waits for it as its parent if that is us. At once when it is gone already."""
+async def exited(identity: Identity, *, reap: bool = False) -> None:
+    """Waits until a process has exited; at once when it is gone already.
+
+    With `reap` it is waited for as its parent does, if that is us: only for processes that nobody else here waits for.
+    """
     try:
         fd = os.pidfd_open(identity.pid)
     except ProcessLookupError:
@@ -89,7 +92,8 @@ async def exited(identity: Identity) -> None:
         finally:
             loop.remove_reader(fd)
         with suppress(ChildProcessError):
-            os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - it has exited: nothing to wait for
+            if reap:
+                os.waitid(os.P_PIDFD, fd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - it has exited: nothing to wait for
     finally:
         os.close(fd)
 

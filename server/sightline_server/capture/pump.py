@@ -147,7 +147,7 @@ class Pump:
             follower.ended = self._finishing or reader.at_end
             return False
         full = len(data) >= READ_BYTES
-        chunks = cut_lines(data, hold=full or self._holds(follower)) if follower.by_line else cut_anywhere(data)
+        chunks = cut_lines(data, hold=self._holds(follower), more=full) if follower.by_line else cut_anywhere(data)
         taken = sum(map(len, chunks))
         if taken:
             await self._sink.output(follower.name, follower.channel, chunks, reader.offset + taken)

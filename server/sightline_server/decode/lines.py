@@ -9,14 +9,15 @@ MAX_CHUNK = 65536  # bytes, in one output event
 HOLD_SECONDS = 0.03  # for the rest of a line; a progress bar without a newline shows well within 100 ms
 
 
-def cut_lines(data: bytes, *, hold: bool) -> list[bytes]:
+def cut_lines(data: bytes, *, hold: bool, more: bool = False) -> list[bytes]:
     """Cuts the beginning of `data` into chunks of 1 to `MAX_CHUNK` bytes, as few as can be, each ending with a line where one ends.
 
     With `hold` a last line without its end is left over, unless it fills a chunk: the caller brings it again with what follows.
-    Without, all of `data` is cut. The chunks are a beginning of `data`, in order and without gaps.
+    With `more` (more is there already) whatever does not fill a chunk is left over. Without either all of `data` is cut. The chunks
+    are a beginning of `data`, in order and without gaps.
     """
     size = len(data)
-    if size <= MAX_CHUNK and (not hold or data.endswith(b"\n")):
+    if size <= MAX_CHUNK and not more and (not hold or data.endswith(b"\n")):
         return [data] if data else []
     chunks = []
     start = 0
@@ -25,7 +26,7 @@ def cut_lines(data: bytes, *, hold: bool) -> list[bytes]:
         chunks.append(data[start:end])
         start = end
     end = data.rfind(b"\n", start) + 1 if hold else size
-    if end > start:
+    if end > start and not more:
         chunks.append(data[start:end])
     return chunks
 
