@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from sightline import errors, requests
 from sightline import target as targets
@@ -63,6 +64,8 @@ class Client:
         self.metadata = metadata(target)
         self.reached = False
         self._retry_for = retry_for
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._closed = False
         self._channel: aio.Channel | None = None
         self._stub: SessionServiceAsyncStub | None = None
 
@@ -73,14 +76,18 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; calls under way are cancelled. Used again, the client connects again."""
-        channel, self._channel, self._stub = self._channel, None, None
-        if channel is not None:
-            await channel.close()
+        """Closes the connection for good: calls under way fail with `Unavailable`, subscriptions stop."""
+        self._closed = True
+        for subscription in list(self._subscriptions):
+            await subscription.aclose()
+        if self._channel is not None:
+            await self._channel.close()
 
     @property
     def channel(self) -> aio.Channel:
         """The gRPC channel, for services beside Sightline's own, such as health."""
+        if self._closed:
+            raise errors.Unavailable("the client is closed: connect another one", reason="CLIENT_CLOSED")
         if self._channel is None:
             self._channel = open_channel(self.target)
         return self._channel
@@ -88,7 +95,7 @@ class Client:
     @property
     def stub(self) -> SessionServiceAsyncStub:
         """The generated stub, for raw access: its errors are gRPC's own, and on TCP its calls need `metadata=client.metadata`."""
-        if self._stub is None:
+        if self._stub is None or self._closed:
             self._stub = open_stub(self.channel)
         return self._stub
 
@@ -440,7 +447,9 @@ class Client:
             on_slow=on_slow,
             max_lag_bytes=max_lag_bytes,
         )
-        return Subscription(self, request, resume=resume, on_disconnect=on_disconnect, on_reconnect=on_reconnect)
+        made = Subscription(self, request, resume=resume, on_disconnect=on_disconnect, on_reconnect=on_reconnect)
+        self._subscriptions.add(made)
+        return made
 
     def judge(self, error: errors.SightlineError) -> errors.SightlineError:
         """The error as the caller is to see it: a connection that never was is `ServerNotFound`. For wrappers of raw calls."""
@@ -469,6 +478,7 @@ class Client:
             except asyncio.CancelledError:
                 if cancelled_by_us():
                     raise
+                _ = self.channel  # raises when it was our own `close`
                 error = errors.Unavailable("the server gave up the call")
             else:
                 self.reached = True

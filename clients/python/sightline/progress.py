@@ -73,7 +73,7 @@ class Progress:
         if self._opening is not None:
             self._start_over()
             return self._asked
-        if not self._headed and not self._seqs and self._asked.WhichOneof("start") is None:
+        if not self._headed and self._asked.WhichOneof("start") is None:
             return self._asked
         sessions = self._sessions_left()
         if not sessions:

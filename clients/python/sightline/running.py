@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sightline import errors
 from sightline.client import Client, connect
 from sightline.progress import Item
-from sightline.subscription import Subscription
+from sightline.subscription import Subscription, cancelled_by_us
 from sightline.v1.event_pb2 import Channel, Completed, Event, Outcome, Usage
 from sightline.v1.session_pb2 import Session
 from sightline.v1.session_service_pb2 import Gap
@@ -93,16 +93,16 @@ async def run(
             async with asyncio.timeout(timeout) as limit:
                 await _follow(stream, collected, on_event)
         except BaseException as error:
-            if collected.completed is not None:
-                raise
             note = await _finish(_end(client, session.id))
-            if not limit.expired() or timeout is None:
-                error.add_note(note)
-                raise
-            with suppress(TimeoutError):
-                async with asyncio.timeout(END_WITHIN):
-                    await _follow(stream, collected, None)
-            raise errors.TimedOut(timeout, collected.result()) from None
+            if cancelled_by_us() and not isinstance(error, errors.Cancelled):  # while the tree was ended
+                raise errors.Cancelled(note) from error
+            if timeout is not None and limit.expired() and isinstance(error, TimeoutError):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(END_WITHIN):
+                        await _follow(stream, collected, None)
+                raise errors.TimedOut(timeout, collected.result()) from None
+            error.add_note(note)
+            raise
         return collected.result()
 
 
@@ -152,6 +152,8 @@ async def _follow(stream: Subscription, collected: _Collected, on_event: Callabl
             answer = on_event(item)
             if inspect.isawaitable(answer):
                 await answer
+        if collected.completed is not None:
+            return
 
 
 async def _start(client: Client, create: Coroutine[None, None, Session]) -> Session:

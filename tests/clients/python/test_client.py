@@ -239,6 +239,22 @@ async def test_a_cancelled_call_is_cancelled_at_the_server(tmp_path: Path) -> No
         await gone.wait()
 
 
+async def test_closing_the_client_fails_calls_under_way_and_later_ones(tmp_path: Path) -> None:
+    there = asyncio.Event()
+
+    async def wait(_request: v1.WaitRequest, _context: Context) -> None:
+        there.set()
+        await asyncio.Event().wait()
+
+    async with listening(f"unix:{tmp_path}/s", Wait=wait), sightline.connect(f"unix:{tmp_path}/s") as client:
+        call = asyncio.create_task(client.wait("s"))
+        await there.wait()
+        await client.close()
+        for late in (call, client.get("s")):
+            with pytest.raises(errors.Unavailable, match="closed"):
+                await late
+
+
 async def test_create_takes_the_callers_directory_and_whole_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create = Failing(v1.CreateResponse(), broken, 0)
     monkeypatch.chdir(tmp_path)

@@ -220,3 +220,11 @@ def test_a_deleted_session_is_forgotten_under_the_star_only() -> None:
         progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(0))))
         assert progress.forget("id") is forgotten
         assert bool(progress.cursors) is not forgotten
+
+
+def test_the_callers_cursor_stands_until_the_gap_behind_it_was_shown() -> None:
+    request = SubscribeRequest(sessions=["name"])
+    request.after.CopyFrom(Cursors(cursors=[one().cursor(1)]))
+    progress = Progress(request)
+    progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(3))))
+    assert [cursor.seq for cursor in progress.cursors] == [1]

@@ -117,6 +117,10 @@ async def serving(servicer: Servicer) -> AsyncIterator[sightline.Client]:
                 await running
 
 
+async def to_the_end(stream: sightline.Subscription) -> list[Item]:
+    return [item async for item in stream]
+
+
 def logs() -> list[Log]:
     return [Log("id0", "name0", 9, head=4), Log("id1", "name1", 6, head=6)]
 
@@ -222,15 +226,25 @@ async def test_closing_lets_go_of_the_server_and_stops_whoever_reads() -> None:
     servicer.hold = 4
     async with serving(servicer) as client:
         stream = client.subscribe("name0")
-
-        async def read() -> list[Item]:
-            return [item async for item in stream]
-
-        reading = asyncio.create_task(read())
+        reading = asyncio.create_task(to_the_end(stream))
         await servicer.held.wait()
         await stream.aclose()
         assert seqs(await reading, "id0") in ([1, 2, 3], [1, 2], [1], [])  # what was on its way may come or not
         await servicer.gone.wait()
+
+
+async def test_closing_the_client_stops_its_subscriptions_for_good() -> None:
+    servicer = Servicer(Service(logs(), 1))
+    servicer.hold = 4
+    async with serving(servicer) as client:
+        stream = client.subscribe("name0")
+        reading = asyncio.create_task(to_the_end(stream))
+        await servicer.held.wait()
+        await client.close()
+        await reading
+        await servicer.gone.wait()
+        with pytest.raises(errors.Unavailable, match="closed"):
+            await anext(client.subscribe("name0"))
 
 
 async def test_a_subscription_that_is_dropped_lets_go_of_the_server() -> None:
