@@ -80,8 +80,10 @@ class CommandSource:
             if self._started is None:
                 raise self._start_error()
             self._follow(self._started)
-        except BaseException:
+        except BaseException as error:
             await self._undo_start()
+            if isinstance(error, ValueError):
+                raise errors.BadField(field="command", problem=str(error)) from None
             raise
         finally:
             self._env = {}  # it may hold secrets, and nobody needs it any more

@@ -69,6 +69,8 @@ async def exited(identity: Identity, *, reap: bool = False) -> None:
 
     With `reap` it is waited for as its parent does, if that is us: only for processes that nobody else here waits for.
     """
+    if identity.boot != boot_id():
+        return
     try:
         fd = os.pidfd_open(identity.pid)
     except ProcessLookupError:

@@ -135,20 +135,28 @@ def type_bytes(started: Started, data: bytes) -> None:
         raise FileNotFoundError
     fd = _open(started, started.stdin)
     try:
-        if not _fits(fd, len(data)):
-            # Made bigger only when it must be: what all of a user's pipes may hold together is limited.
-            with suppress(OSError):
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, relay.PIPE_BYTES)
-            if not _fits(fd, len(data)):
-                raise Blocked
-        try:
-            written = os.write(fd, data)
-        except BlockingIOError:
-            raise Blocked from None
-        if written != len(data):
-            raise AssertionError(f"{written} of {len(data)} bytes fitted where all should")
+        if _write_whole(fd, data):
+            return
+        # Made bigger only when it must be: what all of a user's pipes may hold together is limited.
+        with suppress(OSError):
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, relay.PIPE_BYTES)
+        if not _write_whole(fd, data):
+            raise Blocked
     finally:
         os.close(fd)
+
+
+def _write_whole(fd: int, data: bytes) -> bool:
+    """Writes all of it and says True, or nothing."""
+    if not _fits(fd, len(data)):
+        return False
+    try:
+        written = os.write(fd, data)
+    except BlockingIOError:
+        return False
+    if written != len(data):
+        raise AssertionError(f"{written} of {len(data)} bytes fitted where all should")
+    return True
 
 
 def _fits(fd: int, size: int) -> bool:
