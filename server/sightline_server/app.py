@@ -27,6 +27,8 @@ from sightline_server.storage.contract import Store
 from sightline_server.storage.memory import MemoryStore
 from sightline_server.storage.sqlite import SqliteStore
 
+MEMORY_HOLD_BACK = 16 * 1024 * 1024  # bytes that the reader of a log in memory may lag before the program waits for it
+MEMORY_KEPT = 64 * 1024 * 1024  # bytes of a log in memory
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -63,11 +65,13 @@ class Application:
             committer = Committer(store)
             sources = Sources(settings, os.environ)
             stack.push_async_callback(sources.close)
-            self._registry = Registry(committer, sources, settings.spools, self._clock)
+            hold_back = MEMORY_HOLD_BACK if settings.memory else 0
+            self._registry = Registry(committer, sources, settings.spools, self._clock, hold_back=hold_back)
             committer.on_room = self._registry.room_changed
             await self._registry.start()
             stack.push_async_callback(self._registry.stop)
-            retention = Retention(committer, self._registry.live_logs, settings.max_session_bytes)
+            kept = MEMORY_KEPT if settings.memory else settings.max_session_bytes
+            retention = Retention(committer, self._registry.live_logs, kept)
             stack.push_async_callback(cancelled, asyncio.create_task(retention.run()))
             self._server = Server(SessionService(self._registry, self._clock), settings, token)
             await self._server.start()

@@ -76,16 +76,27 @@ class SessionLog:
         committer: who commits.
         clock: nanoseconds since 1970.
         closed: the session has ended: nothing will be appended.
+        hold_back: bytes that a follower may lag before `room` waits; 0: it never waits.
     """
 
     def __init__(
-        self, session_id: str, number: int, epoch: int, committer: Committer, clock: Callable[[], int], *, closed: bool = False
+        self,
+        session_id: str,
+        number: int,
+        epoch: int,
+        committer: Committer,
+        clock: Callable[[], int],
+        *,
+        closed: bool = False,
+        hold_back: int = 0,
     ) -> None:
         self.session_id = session_id
         self.number = number
         self.epoch = epoch
         self.closed = closed
         self.followers: set[Follower] = set()
+        self._hold_back = hold_back
+        self._moved = asyncio.Event()
         self._committer = committer
         self._store = committer.store
         self._clock = clock
@@ -152,6 +163,23 @@ class SessionLog:
     def input_seq(self, request_id: str) -> int | None:
         """Where the input with this request id stands, if it was committed."""
         return self._store.input_seq(self.number, request_id)
+
+    async def room(self) -> None:
+        """Returns when all who follow are near enough; at once, unless the log is one that holds its source back.
+
+        For a log in memory with one reader: the program waits for the reader, as in a pipe, and neither grows without bound.
+        """
+        while self._hold_back and self._farthest() > self._hold_back:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _farthest(self) -> int:
+        end = self._bounds.end_offset
+        return max((end - follower.offset for follower in self.followers), default=self.size)
+
+    def moved(self) -> None:
+        """A follower has read on, come or gone."""
+        self._moved.set()
 
     # --- appending
 

@@ -63,9 +63,12 @@ class Registry:
         sources: makes what sessions follow.
         spools: directory of the spools.
         clock: nanoseconds since 1970.
+        hold_back: see `SessionLog`.
     """
 
-    def __init__(self, committer: Committer, sources: Sources, spools: Path, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, committer: Committer, sources: Sources, spools: Path, clock: Callable[[], int], *, hold_back: int = 0
+    ) -> None:
         self.draining = False
         self.on_join: set[Callable[[Subject], None]] = set()
         self.on_drain: set[Callable[[], None]] = set()
@@ -74,6 +77,7 @@ class Registry:
         self._sources = sources
         self._spools = spools
         self._clock = clock
+        self._hold_back = hold_back
         self._hostname = socket.gethostname()
         self._live: dict[str, Session] = {}
         self._by_name: dict[str, Session] = {}
@@ -285,7 +289,7 @@ class Registry:
         await self.delete(session)
 
     def _take_up(self, row: SessionRow) -> Session:
-        log = SessionLog(row.session_id, row.number, row.epoch, self._committer, self._clock)
+        log = SessionLog(row.session_id, row.number, row.epoch, self._committer, self._clock, hold_back=self._hold_back)
         session = Session(row, log, self._spools / row.session_id, self._clock, self._on_end)
         self._live[session.session_id] = session
         self._by_name[session.session_name] = session

@@ -154,6 +154,7 @@ class Session:
         return self.log.position(source)
 
     async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
+        await self.log.room()
         drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
         await self.log.append(drafts, position=(source, position))
 

@@ -156,6 +156,7 @@ class Position:
                 self._pass(block.last_seq, block.offset + len(block.data))
             elif not self._take_entries(block, batch):
                 break
+        self.log.moved()
         return batch.joined()
 
     def _take_entries(self, block: Block, batch: Batch) -> bool:

@@ -140,6 +140,7 @@ class Subscription:
             self._directory.on_join.discard(self._join_later)
             for place in self._places.values():
                 place.log.followers.discard(place)
+                place.log.moved()
 
     # --- joining
 

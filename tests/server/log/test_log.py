@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given, strategies as st
-from support.logs import Sessions, events_of, notice, output
-
+from hypothesis import given
+from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Channel, Event, Output
 from sightline_server.errors import DiskFull
 from sightline_server.log import record
 from sightline_server.log.session_log import TAIL_BYTES
 from sightline_server.storage.contract import Commit, SourcePosition
+from sightline_server.subscription.position import Position
+from support.logs import Sessions, events_of, notice, output, settled
 
 
 @given(
@@ -65,8 +66,13 @@ async def test_appends_of_one_turn_are_one_commit() -> None:
     sessions = Sessions()
     logs = [sessions.add(name).log for name in "abc"]
     commits: list[Commit] = []
-    commit = sessions.committer.store.commit
-    sessions.committer.store.commit = lambda each: (commits.append(each), commit(each))[1]  # type: ignore[method-assign,func-returns-value]
+    plain = sessions.committer.store.commit
+
+    def counted(commit: Commit) -> None:
+        commits.append(commit)
+        plain(commit)
+
+    sessions.committer.store.commit = counted  # type: ignore[method-assign]
     await asyncio.gather(*(log.append([notice("x")]) for log in logs for _ in range(3)))
     assert len(commits) == 1
     assert [log.head_seq for log in logs] == [3, 3, 3]
@@ -77,12 +83,12 @@ async def test_a_full_disk_refuses_callers_and_loses_nothing_of_sources(monkeypa
     sessions = Sessions()
     log = sessions.add("a").log
     store = sessions.committer.store
-    commit, full = store.commit, True
+    plain, full = store.commit, True
 
-    def commit_if_room(each: Commit) -> None:
+    def commit_if_room(commit: Commit) -> None:
         if full:
             raise DiskFull(path="here")
-        commit(each)
+        plain(commit)
 
     store.commit = commit_if_room  # type: ignore[method-assign]
     rooms: list[bool] = []
@@ -139,3 +145,18 @@ async def test_trimming_keeps_the_newest_and_says_what_is_left() -> None:
     assert log.bounds.oldest_seq > 1
     assert log.size <= size // 2 + 1100
     assert [event.seq for event in events_of(log)] == list(range(log.bounds.oldest_seq, 11))
+
+
+async def test_a_log_that_holds_back_waits_for_its_slowest_reader() -> None:
+    sessions = Sessions()
+    log = sessions.add("a").log
+    log._hold_back = 1000
+    await log.room()
+    await log.append([output(b"x" * 2000)])
+    reader = Position(log, 0)
+    log.followers.add(reader)
+    waiting = asyncio.ensure_future(log.room())
+    await settled()
+    assert not waiting.done()
+    reader.take()
+    await waiting
