@@ -18,7 +18,7 @@ Method = Callable[[Any, Context], Awaitable[Any]]
 
 
 @asynccontextmanager
-async def listening(address: str, **methods: Method) -> AsyncIterator[int]:
+async def listening(address: str, credentials: grpc.ServerCredentials | None = None, /, **methods: Method) -> AsyncIterator[int]:
     """Serves `methods`, by their names in the contract, at `address`, and gives the port; stops without grace."""
     handlers = {}
     for name, method in methods.items():
@@ -28,7 +28,7 @@ async def listening(address: str, **methods: Method) -> AsyncIterator[int]:
         handlers[name] = make(method, request.FromString, response.SerializeToString)
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE.full_name, handlers),))
-    port = server.add_insecure_port(address)
+    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     await server.start()
     try:
         yield port

@@ -46,17 +46,24 @@ class Log:
 
 @dataclass
 class Service:
-    """`Subscribe` as the contract has it, over synthetic logs; `grow` is called when a stream has nothing left to send."""
+    """`Subscribe` as the contract has it, over synthetic logs.
+
+    `grow` is called when a stream has nothing left to send; `meanwhile`, or else it, between streams: the world goes on while
+    nobody listens.
+    """
 
     logs: list[Log]
     batch: int
     grow: Callable[[], bool] = lambda: False
+    meanwhile: Callable[[], bool] | None = None
     seen: list[SubscribeRequest] = field(default_factory=list)
 
     def find(self, name: str) -> Log:
         return next(log for log in reversed(self.logs) if name in {log.session_id, log.name})
 
     def stream(self, request: SubscribeRequest) -> Iterator[SubscribeResponse]:  # noqa: C901 - the contract's whole stream
+        if self.seen:
+            (self.meanwhile or self.grow)()
         self.seen.append(request)
         everything = "*" in request.sessions
         cursors = {cursor.session_id: cursor for cursor in request.after.cursors}

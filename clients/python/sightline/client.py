@@ -456,7 +456,8 @@ class Client:
         if not isinstance(error, errors.Unavailable) or error.reason:
             self.reached = True
         elif not self.reached:
-            return errors.ServerNotFound(self.target.shown)
+            # A refused connection needs no words of gRPC's; a refused certificate does.
+            return errors.ServerNotFound(self.target.shown, error.message if self.target.tls else "")
         return error
 
     async def _call(

@@ -1,6 +1,8 @@
 """Calls over real gRPC: what is repeated, what is not, what is sent along, and what an error becomes."""
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,26 @@ async def test_the_token_goes_along_on_tcp(tmp_path: Path) -> None:
     async with listening(f"unix:{tmp_path}/s", Get=get.call), sightline.connect(f"unix:{tmp_path}/s", token="secret") as client:
         await client.get("s")
     assert "authorization" not in get.metadata[1]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+async def test_tls_is_spoken_with_the_authority_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"]
+    make += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
+    await asyncio.to_thread(subprocess.run, make, check=True, capture_output=True)
+    credentials = grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())])
+    get = Failing(v1.GetResponse(session=Session(id="s")), broken, 0)
+    async with listening("localhost:0", credentials, Get=get.call) as port:
+        async with sightline.connect(f"https://localhost:{port}", token="secret") as stranger:
+            with pytest.raises(
+                errors.ServerNotFound, match="CERTIFICATE_VERIFY_FAILED"
+            ):  # the system's authorities do not know it: nothing is sent
+                await stranger.get("s")
+        monkeypatch.setenv("SIGHTLINE_TLS_CA", str(cert))
+        async with sightline.connect(f"localhost:{port}", token="secret") as client:
+            assert (await client.get("s")).id == "s"
+    assert [sent["authorization"] for sent in get.metadata] == ["Bearer secret"]
 
 
 async def test_list_goes_through_all_pages(tmp_path: Path) -> None:

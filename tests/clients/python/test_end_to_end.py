@@ -345,5 +345,37 @@ def test_ctrl_c_ends_the_tree_of_a_blocking_run(server: ServerProcess) -> None:
     asyncio.run(asyncio.wait_for(until_gone(child), 30))
 
 
+def test_a_blocking_stream_that_ctrl_c_interrupts_can_be_read_on(server: ServerProcess) -> None:
+    script = textwrap.dedent(
+        """
+        import sys, sightline.sync
+        seqs = []
+        with sightline.sync.connect(sys.argv[1]) as client, client.subscribe(sys.argv[2]) as stream:
+            while stream.end is None:
+                try:
+                    for item in stream:
+                        if hasattr(item, "seq"):
+                            seqs.append(item.seq)
+                            if item.HasField("output"):
+                                print("output", flush=True)
+                except KeyboardInterrupt:
+                    print("interrupted", flush=True)
+        print(seqs == list(range(1, len(seqs) + 1)), flush=True)
+        """
+    )
+    with sightline.sync.connect(server.target) as client:
+        session = client.create(["cat"], stdin_open=True)
+        client.send(session, "one", submit=True)
+        argv = [sys.executable, "-c", script, server.target, session.id]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as program:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "output\n"
+            program.send_signal(signal.SIGINT)
+            assert program.stdout.readline() == "interrupted\n"
+            client.send(session, "two", submit=True, eof=True)
+            assert program.stdout.read() == "output\nTrue\n"
+    assert program.returncode == 0
+
+
 def test_the_blocking_run_takes_what_the_async_one_takes() -> None:
     assert list(inspect.signature(sightline.sync.run).parameters) == list(inspect.signature(sightline.run).parameters)

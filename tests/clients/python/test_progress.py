@@ -114,7 +114,8 @@ def test_latest_of_all_sessions_brings_later_sessions_whole_and_earlier_ones_fro
             return True
         return grow()
 
-    service = Service(list(some), batch, grow_with_a_newcomer)
+    # Between streams only the others grow: before the start's moment is fixed, the newcomer would be an earlier one.
+    service = Service(list(some), batch, grow_with_a_newcomer, growing(some, []))
     shown, end = follow(service, SubscribeRequest(sessions=["*"], latest=Latest()), cuts)
     check_shown_once(shown, [*some, late])
     assert seqs(shown, "late") == [1, 2, 3, 4, 5]
@@ -192,6 +193,10 @@ def test_a_promised_screen_that_did_not_come_is_owed_until_it_comes_or_events_do
     progress = Progress(SubscribeRequest(sessions=["name"], snapshot=True))
     progress.receive(header)
     assert progress.owed() == ["id"]
+    progress.advance(Snapshot(session_id="id", as_of_seq=1))
+    assert [cursor.seq for cursor in progress.cursors] == [3], (
+        "a screen behind the start does not bring back what was not asked for"
+    )
     resumed = progress.request()
     assert resumed is not None
     assert not resumed.snapshot
@@ -228,3 +233,28 @@ def test_the_callers_cursor_stands_until_the_gap_behind_it_was_shown() -> None:
     progress = Progress(request)
     progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(3))))
     assert [cursor.seq for cursor in progress.cursors] == [1]
+
+
+def test_a_session_that_has_completed_is_not_asked_for_again_and_with_the_last_one_all_is_over() -> None:
+    done, other = Log("done", "done", 2, head=2), Log("other", "other", 2, head=1)
+    progress = Progress(SubscribeRequest(sessions=["done", "other"]))
+    progress.request()
+    for log in (done, other):
+        progress.receive(SubscribeResponse(header=Header(session=log.session(), cursor=log.cursor(0))))
+    progress.advance(done.event(2))
+    resumed = progress.request()
+    assert resumed is not None
+    assert list(resumed.sessions) == ["other"]
+    assert [cursor.session_id for cursor in resumed.after.cursors] == ["other"]
+    progress.advance(other.event(2))
+    assert progress.request() is None
+    assert progress.end().reason == EndReason.END_REASON_ALL_ENDED
+
+
+def test_until_caught_up_leaves_out_a_session_that_was() -> None:
+    progress = Progress(SubscribeRequest(sessions=["name"], until_caught_up=True))
+    progress.request()
+    progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(0))))
+    progress.receive(SubscribeResponse(caught_up=CaughtUp(cursor=one().cursor(3))))
+    assert progress.request() is None
+    assert progress.end().reason == EndReason.END_REASON_CAUGHT_UP

@@ -204,13 +204,14 @@ async def test_a_cancelled_read_loses_nothing() -> None:
     servicer = Servicer(Service(some, 1, growing(some, [])))
     servicer.hold = 4
     items: list[Item] = []
+    outages: list[object] = []
 
     async def read() -> None:
         async for item in stream:
             items.append(item)  # noqa: PERF401 - it is cancelled in the middle
 
     async with serving(servicer) as client:
-        stream = client.subscribe("name0")
+        stream = client.subscribe("name0", on_disconnect=outages.append)
         reading = asyncio.create_task(read())
         await servicer.held.wait()
         reading.cancel()
@@ -219,6 +220,7 @@ async def test_a_cancelled_read_loses_nothing() -> None:
         await servicer.gone.wait()
         await read()
     assert seqs(items, "id0") == list(range(1, 10))
+    assert outages == []
 
 
 async def test_closing_lets_go_of_the_server_and_stops_whoever_reads() -> None:
