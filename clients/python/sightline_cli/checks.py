@@ -68,7 +68,8 @@ async def examine() -> list[Finding]:
     for check in checks:
         findings += check(settings)
     findings += await server(settings)
-    return [*findings, *leftovers(settings), *inotify(), *versions()]
+    findings += await leftovers()
+    return [*findings, *inotify(), *versions()]
 
 
 def home(settings: Settings) -> Iterable[Finding]:
@@ -144,18 +145,17 @@ def database(settings: Settings) -> Iterable[Finding]:
         )
         return
     known = known_layout()
-    if known is not None and layout > known:
+    if layout > known:
         yield fail("database", f"{path} has layout {layout}; this version knows {known}", "update Sightline, or use another home")
     else:
         yield ok("database", f"{path}, layout {layout}, {people.size(path.stat().st_size)}")
 
 
-def known_layout() -> int | None:
-    """The newest layout that this version writes; None where it does not say."""
-    from sightline_server.storage import sqlite  # noqa: PLC0415
+def known_layout() -> int:
+    """The newest layout that this version knows."""
+    from sightline_server.storage.sqlite import LAYOUT  # noqa: PLC0415
 
-    found = getattr(sqlite, "LAYOUT", None)
-    return found if isinstance(found, int) else None
+    return LAYOUT
 
 
 def disk(settings: Settings) -> Iterable[Finding]:
@@ -231,26 +231,22 @@ async def _answers(target: str) -> str:
     return ""
 
 
-def leftovers(settings: Settings) -> Iterable[Finding]:
-    """What stands around from a server that is gone."""
+async def leftovers() -> Iterable[Finding]:
+    """What goes on without a server."""
     from sightline_cli import cleaning  # noqa: PLC0415
 
-    if cleaning.holder(settings):
-        return
-    held = cleaning.programs(settings)
-    if held:
-        names = ", ".join(str(program.pid) for program in held[:10])
-        yield warn(
-            "leftovers",
-            f"{len(held)} programs run on without a server (pid {names}); nothing of theirs is lost",
-            "start the server: it goes on with them; or end them with `sightline doctor --clean`",
-        )
-    panes = cleaning.panes(settings)
-    if panes:
-        mend = "start the server: it goes on with them; or remove our pipes with `sightline doctor --clean`"
-        yield warn("leftovers", f"{len(panes)} tmux panes or servers are still ours: {', '.join(panes[:10])}", mend)
-    if not held and not panes:
-        yield ok("leftovers", "none")
+    left = await cleaning.look()
+    if left.server:
+        return []
+    found = []
+    if left.programs:
+        pids = ", ".join(str(program.identity.pid) for program in left.programs[:10])
+        found.append(f"{len(left.programs)} programs run on (pid {pids})")
+    found += left.panes
+    if not found:
+        return [ok("leftovers", "none")]
+    mend = "start the server: it goes on with them, and nothing is lost; or `sightline doctor --clean`"
+    return [warn("leftovers", f"without a server: {'; '.join(found)}", mend)]
 
 
 def inotify() -> Iterable[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import shutil
@@ -10,31 +9,26 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sightline_server.capture.relay import start_time
+from sightline_server.capture import processes, relay_link
 from sightline_server.settings import Settings, load
 
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 LOCK = "lock"
+OURS = (LOCK, "token", "sightline.sock", "sightline.db*", "spool", "tmux.sock", "tmux.conf", ".tmux.conf.new")
+"""What a server makes in its home. Anything else there is somebody's own, such as `config.toml`, and is not touched."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program that a relay holds.
+    """A program that runs in pipes of ours.
 
     Attributes:
-        pid: it leads a session of its own.
-        born: its start time in clock ticks: with the pid it names it for good.
-        spool: where its output goes.
+        session_id: the session it belonged to.
+        identity: the program.
     """
 
-    pid: int
-    born: int
-    spool: Path
-
-    @property
-    def lives(self) -> bool:
-        """It still runs, and is not another with its number."""
-        return start_time(self.pid) == self.born
+    session_id: str
+    identity: processes.Identity
 
 
 @dataclass
@@ -43,29 +37,39 @@ class Left:
 
     Attributes:
         home: the home that was looked at.
-        settings: those in force.
-        server: the pid of the server that uses it; 0: none.
+        server: the pid of the server that uses it; 0: none; -1: one that did not say.
         programs: what our relays hold.
-        panes: panes with our pipe, and our own tmux server, for people.
-        things: all of it, a line each.
+        panes: panes with our pipe, and our own terminals, for people.
     """
 
     home: Path
-    settings: Settings
     server: int
     programs: list[Program] = field(default_factory=list)
     panes: list[str] = field(default_factory=list)
-    things: list[str] = field(default_factory=list)
+
+    @property
+    def things(self) -> list[str]:
+        """All of it, a line each."""
+        found = [f"the program with pid {program.identity.pid}, which still runs" for program in self.programs]
+        found += self.panes
+        if self.files:
+            found.append(f"{self.home} with every log in it ({', '.join(sorted(path.name for path in self.files))})")
+        return found
+
+    @property
+    def files(self) -> list[Path]:
+        """What a server made in the home."""
+        return [path for name in OURS for path in self.home.glob(name)]
 
 
 def holder(settings: Settings) -> int:
-    """The pid of the server that holds the home's lock; 0: nobody does."""
+    """The pid of the server that holds the home's lock; 0: nobody does; -1: somebody who has not said who."""
     try:
-        descriptor = os.open(settings.home / LOCK, os.O_RDWR)
+        descriptor = os.open(settings.home / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return 0
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         written = os.read(descriptor, 32).strip()
         return int(written) if written.isdigit() else -1
@@ -75,70 +79,53 @@ def holder(settings: Settings) -> int:
 
 
 def programs(settings: Settings) -> list[Program]:
-    """The programs in our spools that still run."""
+    """The programs in our pipes that still run."""
     found = []
-    for started in settings.spools.glob("**/started"):
+    for started in settings.spools.glob("*/started"):
         try:
-            facts = dict(line.split(" ", 1) for line in started.read_text().splitlines())
-            pid, born = map(int, facts["child"].split())
-        except (OSError, ValueError, KeyError):
-            continue  # a pane's relay has no child, and one that is being written has nothing yet
-        program = Program(pid, born, started.parent)
-        if program.lives:
-            found.append(program)
+            held = relay_link.read_started(started.parent)
+        except KeyError:
+            continue  # a pane's relay, which holds no program
+        if held is not None and processes.alive(held.child):
+            found.append(Program(started.parent.name, held.child))
     return found
-
-
-def panes(settings: Settings) -> list[str]:
-    """Panes with a pipe of ours, and our own tmux server, in words."""
-    from sightline_server.capture import tmux_leftovers  # noqa: PLC0415
-
-    return [str(one) for one in tmux_leftovers.leftovers(settings.home)]
 
 
 async def look() -> Left:
     """What there is of ours for the home that the environment names. Changes nothing."""
     settings = load({}, os.environ)
-    left = Left(settings.home, settings, holder(settings))
-    if left.server:
-        return left
-    left.programs = programs(settings)
-    left.panes = panes(settings)
-    left.things = [f"the program with pid {program.pid}, which still runs" for program in left.programs]
-    left.things += left.panes
-    if settings.home.exists():
-        left.things.append(f"{settings.home} with every log in it")
+    left = Left(settings.home, holder(settings))
+    if not left.server:
+        from sightline_server.capture.tmux_leftovers import leftovers  # noqa: PLC0415
+
+        left.programs = programs(settings)
+        left.panes = list(await leftovers(settings.home))
     return left
 
 
 async def clean(left: Left) -> list[str]:
     """Removes it; returns what was done, a line each."""
-    from sightline_server.capture import tmux_leftovers  # noqa: PLC0415
+    from sightline_server.capture.tmux_leftovers import clean as clean_panes  # noqa: PLC0415
 
     done = []
-    if left.programs:
-        await _end(left.programs)
-        done.append(f"{len(left.programs)} programs ended")
-    done += [str(line) for line in tmux_leftovers.clean(left.home)]
-    if left.home.exists():
-        shutil.rmtree(left.home)
-        done.append(f"{left.home} removed")
+    for program in left.programs:
+        still = await processes.end_tree(program.session_id, program.identity, signal.SIGTERM, GRACE)
+        done.append(f"pid {program.identity.pid} {'could not be ended' if still else 'and what it started: ended'}")
+    done += await clean_panes(left.home)
+    done += _remove(left)
     return done
 
 
-async def _end(running: list[Program]) -> None:
-    """SIGTERM to each one's process group, SIGKILL to what is left."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for program in running:
-            if program.lives:
-                _signal(program.pid, number)
-        deadline = asyncio.get_running_loop().time() + GRACE
-        while any(program.lives for program in running) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)
-
-
-def _signal(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
+def _remove(left: Left) -> list[str]:
+    for path in left.files:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if not left.home.is_dir():
+        return []
+    others = sorted(path.name for path in left.home.iterdir())
+    if others:
+        return [f"{left.home}: kept, because of what is not ours in it: {', '.join(others)}"]
+    left.home.rmdir()
+    return [f"{left.home}: removed"]

@@ -55,7 +55,7 @@ async def _clean(chosen: argparse.Namespace) -> int:
     if left.server:
         raise Complaint(f"a server uses {left.home} (pid {left.server}): stop it first, then clean")
     if not left.things:
-        print(f"there is nothing of ours: {left.home} does not exist, and no pane is followed")
+        print(f"there is nothing of ours in {left.home}, and no pane is followed")
         return codes.OK
     print("this goes, for good:", file=sys.stderr)
     for thing in left.things:

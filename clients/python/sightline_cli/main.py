@@ -6,6 +6,7 @@ Imports neither gRPC nor asyncio: `--help` and a wrong word cost nothing. What a
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 
 from sightline_cli import adopt, attach, codes, completion, doctor, run, serve, sessions, steer, watch
 from sightline_cli.command import Command, Complaint, Parser, add_remote, describe, examples
+
+IMPORTED = 50_000  # new objects between two looks for garbage
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("start something", (run.RUN, run.CREATE, adopt.ADOPT)),
@@ -115,6 +118,8 @@ def _run(run: Callable[[argparse.Namespace], int | Coroutine[Any, Any, int]], ch
     result = run(chosen)
     if isinstance(result, int):
         return result
+    # Importing gRPC makes a hundred thousand objects that all stay: looking through them again and again is a tenth of the start.
+    gc.set_threshold(IMPORTED)
     # Read by gRPC when it is first imported: its fork handlers crash children that are started later.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     import asyncio  # noqa: PLC0415
@@ -131,6 +136,8 @@ def _run(run: Callable[[argparse.Namespace], int | Coroutine[Any, Any, int]], ch
         if isinstance(error, BrokenPipeError):
             raise
         return _say(str(error), codes.FAILED)
+    finally:
+        gc.freeze()  # the process ends: nor need they be looked through for a last time
 
 
 def _say(text: str, code: int) -> int:

@@ -33,6 +33,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _serve(chosen: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
     from sightline_server.app import Application  # noqa: PLC0415
     from sightline_server.errors import StartupError  # noqa: PLC0415
 
@@ -43,8 +45,10 @@ async def _serve(chosen: argparse.Namespace) -> int:
         await application.start()
     except StartupError as error:
         raise Complaint(str(error)) from error
+    serving = asyncio.create_task(application.serve_until_signal())
+    await asyncio.sleep(0)  # it heeds signals from here on: whoever reads that it listens may end it
     _greet(settings, _address(settings, application.port))
-    await application.serve_until_signal()
+    await serving
     return codes.OK
 
 

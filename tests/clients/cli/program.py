@@ -235,8 +235,14 @@ class Sightline:
     def close(self) -> None:
         """Ends everything that was started here."""
         self.leave()
-        if self.server is not None:
-            self.run("doctor", "--clean", "--yes", code=None) if self.server.process.poll() is not None else self._stop_all()
+        if self.server is None:
+            return
+        try:
+            if self.server.process.poll() is None:
+                self._stop_all()
+            else:
+                self.run("doctor", "--clean", "--yes", code=None)
+        finally:
             self.server.close()
         subprocess.run(["tmux", "-S", str(self.home / "tmux.sock"), "kill-server"], capture_output=True, check=False)
         subprocess.run(["tmux", "-S", str(self.home.parent / "own.sock"), "kill-server"], capture_output=True, check=False)
