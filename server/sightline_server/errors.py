@@ -245,6 +245,10 @@ class StartTimeout(Unreachable):
     text = "{what} did not start within {seconds} s"
 
 
+class TmuxSilent(Unreachable):
+    text = "the tmux server on {socket} does not answer: it may be stopped or very busy; try again later"
+
+
 # --- NotAllowed
 
 

@@ -1,0 +1,357 @@
+"""Terminals in tmux: those that Sightline starts in its private server, and panes of the user's own that are adopted.
+
+Knows what makes the two different: how they begin, how their end is known, and what may be done to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from sightline.v1.event_pb2 import CaptureState
+from sightline.v1.session_pb2 import SessionKind, Tmux
+
+from .. import errors
+from . import processes, relay, relay_link, tmux_pipe
+from .base import Ending, Sink
+from .inotify import Inotify
+from .relay_link import Exit
+from .tmux_control import ClientGone, CommandFailed
+from .tmux_pane import Held
+from .tmux_private import PrivateServer
+from .tmux_server import TmuxServer
+from .tmux_source import RELAY_SECONDS, START_SECONDS, PaneSource
+from .tmux_tail import PaneTail
+
+POLL_SECONDS = 2.0  # for what an adopted pane does not tell by itself
+TICK_SECONDS = 0.002  # between looks at what has no event: a FIFO's reader, an exec
+
+NOT_STARTED = "the server went down before the program was started"
+TAIL_CAPTURE = (
+    "the pane's output is piped elsewhere by its owner, so tmux repeats it for us: slower (15 MB/s), and what is written "
+    "while this server is down is not seen"
+)
+TAIL_HOLE = "tmux's repeating of the pane's output was interrupted: what was written meanwhile is not known"
+UNSEEN = "the exit code of a program that Sightline did not start is not known"
+
+
+class TerminalSource(PaneSource):
+    """A terminal of our own, in a session of its own in the private server.
+
+    For `start` it needs `argv` (not empty), `env` (all of the program's environment; `SIGHTLINE_SESSION_ID` and what tmux says of
+    the terminal are added), `cwd` (absolute), `columns` and `rows`; a source that resumes needs none of these.
+    """
+
+    kind = SessionKind.SESSION_KIND_TERMINAL
+
+    def __init__(
+        self,
+        sink: Sink,
+        inotify: Inotify,
+        server: PrivateServer,
+        *,
+        argv: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        cwd: str = "/",
+        columns: int = 80,
+        rows: int = 24,
+    ) -> None:
+        super().__init__(sink, inotify, server)
+        self._private = server
+        self._argv = tuple(argv)
+        self._env = {**(env or {}), processes.SESSION_VARIABLE: sink.session_id}
+        self._cwd = cwd
+        self._size = (columns, rows)
+
+    async def start(self) -> None:
+        """See `Source`."""
+        self._check()
+        self._look_out()
+        try:
+            await self._create()
+            if not await self._until_relay():
+                raise errors.StartTimeout(what="the relay of the terminal", seconds=START_SECONDS)
+            await self._give_spec()
+            self._follow()
+        except BaseException as error:
+            await self._undo_start()
+            if isinstance(error, CommandFailed):
+                raise errors.ProgramNotStarted(program=self._argv[0], why=f"tmux says: {error}") from None
+            raise
+        finally:
+            self._env = {}  # it may hold secrets, and nobody needs it any more
+
+    async def resume(self) -> None:
+        """See `Source`."""
+        try:
+            held = Held.read(self._sink.directory)
+            if held is None:
+                await self._private.kill_session(self._sink.session_id)
+                await self._sink.ended(Ending(started=False, error=NOT_STARTED))
+                return
+            self._hold(held)
+            self._look_out()
+            self._follow_relay(tmux_pipe.read_relay(self._sink.directory))
+            self._follow()
+        except (OSError, errors.SightlineError) as error:
+            await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, str(error))
+
+    async def resize(self, columns: int, rows: int) -> None:
+        """See `Source`."""
+        try:
+            await self._private.resize(self._present().pane_id, columns, rows)
+        except CommandFailed as error:
+            raise errors.SourceGone(session=self._sink.session_name, why=str(error)) from None
+
+    async def release(self) -> None:
+        """See `Source`."""
+        raise errors.NotAdopted(session=self._sink.session_name)
+
+    async def _look(self) -> Ending | None:
+        exited = relay_link.read_exit(self._sink.directory)
+        if exited is None and self._is_relay_gone():
+            try:
+                state = await self._state()
+            except errors.SightlineError as error:
+                return Ending(observed=False, error=str(error))
+            if state and not state.dead:
+                self._poll_seconds = POLL_SECONDS
+                await self._without_pipe()
+                return None
+            # The server writes it and then goes with its last pane, or tells us first and writes it then.
+            exited = relay_link.read_exit(self._sink.directory) or (Exit(state.code, state.signal) if state else None)
+        if exited:
+            return _ending(exited)
+        if self._is_relay_gone():
+            why = (
+                "its pane was closed in tmux" if self._server_lives() else "the private tmux server that held the terminal is gone"
+            )
+            return Ending(observed=False, error=f"{why}: how the program ended is not known")
+        return None
+
+    async def _after_end(self) -> None:
+        if self._held:
+            await self._private.kill(self._held.pane)
+
+    # --- starting
+
+    def _check(self) -> None:
+        """What can be known before anything is started. Raises a domain error."""
+        if not self._argv or not self._argv[0]:
+            raise errors.EmptyArgv
+        if not os.path.isdir(self._cwd):
+            raise errors.CwdNotFound(cwd=self._cwd)
+        places = relay.candidates(os.fsencode(self._argv[0]), {os.fsencode(k): os.fsencode(v) for k, v in self._env.items()})
+        if not any(os.path.isfile(os.path.join(os.fsencode(self._cwd), place)) for place in places):
+            raise errors.ProgramNotFound(program=self._argv[0])
+
+    async def _create(self) -> None:
+        """The pane, its pipe and the note of it. A gate in the pane (the FIFO) keeps the program back until all that is there."""
+        directory = self._sink.directory
+        os.mkfifo(directory / "spec", 0o600)
+        pane, server_pid = await self._private.create(
+            self._sink.session_id,
+            self._size,
+            launcher=relay.command_line("exec", str(directory)),
+            piped_to=tmux_pipe.shell_command(directory),
+            spool=directory,
+        )
+        server = processes.identify(server_pid)
+        state = await self._private.state(pane)
+        program = processes.identify(state.pid) if state else None
+        if server is None or state is None or program is None:
+            raise errors.ProgramNotStarted(program=self._argv[0], why="its terminal was closed at once")
+        held = Held(pane, state.tty, server, program)
+        held.write(directory)
+        self._hold(held)
+
+    async def _give_spec(self) -> None:
+        """Opens the gate, and waits until the program has taken the launcher's place."""
+        assert self._held is not None  # noqa: S101 - it was created
+        path = self._sink.directory / "spec"
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while (fd := _open_fifo(path)) < 0:
+                    self._raise_failure()
+                    await asyncio.sleep(TICK_SECONDS)
+                words = [os.fsencode(word) for word in self._argv]
+                variables = {os.fsencode(name): os.fsencode(value) for name, value in self._env.items()}
+                spec = relay.encode_spec(words, variables, os.fsencode(self._cwd), False)
+                await asyncio.to_thread(_write_all, fd, spec)
+                while _is_launcher(self._held.program.pid, self._sink.directory):
+                    self._raise_failure()
+                    await asyncio.sleep(TICK_SECONDS)
+                self._raise_failure()
+        except TimeoutError:
+            raise errors.StartTimeout(what=self._argv[0], seconds=START_SECONDS) from None
+
+    def _raise_failure(self) -> None:
+        """Raises what the launcher says, if it could not start the program."""
+        exited = relay_link.read_exit(self._sink.directory)
+        if exited and exited.error:
+            number, why = exited.error
+            if number == errno.ENOENT:
+                raise errors.ProgramNotFound(program=self._argv[0])
+            raise errors.ProgramNotStarted(program=self._argv[0], why=why)
+
+    async def _undo_start(self) -> None:
+        """Leaves nothing of a start that failed."""
+        await self._private.kill_session(self._sink.session_id)
+        await self._let_go()
+
+
+class AdoptedSource(PaneSource):
+    """A pane of the user's own: followed, typed into when asked, otherwise left as it is.
+
+    For `start` it needs the `pane` as `tmux_discovery.resolve` gives it; a source that resumes does not.
+    """
+
+    kind = SessionKind.SESSION_KIND_TMUX
+
+    def __init__(self, sink: Sink, inotify: Inotify, server: TmuxServer, *, pane: Tmux | None = None) -> None:
+        super().__init__(sink, inotify, server)
+        self._target = pane or Tmux()
+        self._tail: PaneTail | None = None
+        self._poll_seconds = POLL_SECONDS
+        self._releasing = asyncio.Event()
+
+    async def start(self) -> None:
+        """See `Source`."""
+        self._look_out()
+        try:
+            await self._take_over()
+            self._follow()
+            await self._say_how()
+        except BaseException as error:
+            if self._relay and not self._is_relay_gone():
+                await self._close_pipe()
+            await self._let_go()
+            if isinstance(error, CommandFailed | ClientGone):
+                raise self._not_found() from None
+            raise
+
+    async def resume(self) -> None:
+        """See `Source`."""
+        held = Held.read(self._sink.directory)
+        if held is None:
+            await self._sink.ended(Ending(observed=False, error="the server went down before the pane was followed"))
+            return
+        try:
+            self._hold(held)
+            self._look_out()
+            if held.piped:
+                self._follow_relay(tmux_pipe.read_relay(self._sink.directory))
+            else:
+                self._follow_output(held)
+            self._follow()
+            await self._say_how()
+        except (OSError, errors.SightlineError) as error:
+            await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, str(error))
+
+    async def resize(self, columns: int, rows: int) -> None:  # noqa: ARG002 - the contract's
+        """See `Source`."""
+        raise errors.NotResizable(session=self._sink.session_name)
+
+    async def release(self) -> None:
+        """See `Source`."""
+        self._releasing.set()
+        self._changed.set()
+
+    async def _look(self) -> Ending | None:
+        if self._releasing.is_set():
+            await self._close_pipe()
+            return Ending(released=True)
+        try:
+            state = await self._state()
+            if state is None:
+                why = "the pane was closed" if self._server_lives() else "its tmux server is gone"
+                return Ending(observed=False, error=f"{why}: {UNSEEN}")
+            if state.dead:
+                return _ending(Exit(state.code, state.signal))
+            if self._tail:
+                if self._tail.broken:
+                    await self._tail.attach()
+                    await self._note_hole(TAIL_HOLE)
+            elif self._is_relay_gone() and not self._blind:
+                await self._without_pipe()
+        except (errors.SightlineError, CommandFailed, ClientGone):
+            return None  # it is there and does not answer: at the next look, perhaps
+        return None
+
+    async def _take_over(self) -> None:
+        """Puts a relay at the pane's pipe, or, where its owner has something there already, listens to its output."""
+        pane = self._target.pane_id
+        state = await self._server.state(pane)
+        server = processes.identify(self._target.server_pid)
+        program = processes.identify(state.pid) if state else None
+        if state is None or server is None or program is None or state.dead:
+            raise self._not_found()
+        held = Held(pane, state.tty, server, program)
+        # Written first: a relay that a killed server left behind must be found again.
+        held.write(self._sink.directory)
+        self._hold(held)
+        if await tmux_pipe.open_pipe(self._server, pane, self._sink.directory):
+            if not await self._until_relay():
+                raise errors.StartTimeout(what="the relay of the pane", seconds=START_SECONDS)
+            return
+        held = replace(held, piped=False)
+        held.write(self._sink.directory)
+        await self._follow_output(held).attach()
+
+    def _follow_output(self, held: Held) -> PaneTail:
+        self._blind = True
+        self._pump = self._tail = PaneTail(self._sink, self._server, held.pane, self._changed.set)
+        return self._tail
+
+    async def _say_how(self) -> None:
+        if self._tail:
+            await self._sink.capture(CaptureState.CAPTURE_STATE_FOLLOWING, TAIL_CAPTURE)
+
+    async def _close_pipe(self) -> None:
+        """Takes our pipe off the pane. The relay then sees its end and goes."""
+        assert self._held is not None  # noqa: S101 - it was taken over
+        if self._relay is None or self._relay_gone is None or self._relay_gone.done():
+            return
+        with suppress(CommandFailed, ClientGone, errors.SightlineError):
+            await tmux_pipe.close_pipe(self._server, self._held.pane, self._relay)
+            await asyncio.wait([self._relay_gone], timeout=RELAY_SECONDS)
+
+    def _not_found(self) -> errors.SightlineError:
+        return errors.PaneNotFound(target=self._target.target or self._target.pane_id, socket=self._server.socket)
+
+
+def _ending(exited: Exit) -> Ending:
+    if exited.error:
+        return Ending(started=False, error=exited.error[1])
+    if exited.code is None and not exited.signal:
+        return Ending(observed=False, error="tmux does not say how the program ended")
+    return Ending(exit_code=exited.code, signal=exited.signal)
+
+
+def _open_fifo(path: Path) -> int:
+    """The writing end, once somebody reads; -1 before."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return -1
+        raise
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    os.set_blocking(fd, True)
+    with open(fd, "wb") as file:
+        file.write(data)
+
+
+def _is_launcher(pid: int, directory: Path) -> bool:
+    """The launcher has not become the program yet."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-3:-1] == [b"exec", os.fsencode(directory)]
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -1,0 +1,65 @@
+"""A pane's pipe: `pipe-pane` into a relay of ours, its start, its identity and its end.
+
+Knows tmux's pipes and the relay's files, nothing of sinks. The bytes are the pump's affair.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal as signals
+from pathlib import Path
+
+from . import processes, relay
+from .processes import Identity
+from .tmux_protocol import escape_format, quote
+from .tmux_server import TmuxServer
+
+CHANNEL = "terminal"
+
+
+def shell_command(directory: Path) -> str:
+    """What `pipe-pane` is to give to sh, formats not yet escaped: a relay that writes into this directory."""
+    return "exec " + shlex.join(relay.command_line("pane", str(directory)))
+
+
+async def open_pipe(server: TmuxServer, pane: str, directory: Path) -> bool:
+    """Pipes a pane into a relay. False: it has a pipe already, which stays as it is. Raises as `TmuxServer.ask` does.
+
+    The look and the pipe are one command, so that nobody's pipe can be taken in between.
+    """
+    pipe = b"pipe-pane -t %s %s" % (quote(pane), quote(escape_format(shell_command(directory))))
+    look: list[str | bytes] = ["display-message", "-p", "-t", pane, "#{pane_pipe}"]
+    (before,), _ = await server.ask(pane, look, ["if-shell", "-F", "-t", pane, "#{pane_pipe}", "", pipe])
+    return before == b"0"
+
+
+async def replace_pipe(server: TmuxServer, pane: str, directory: Path) -> None:
+    """Pipes a pane into a relay, in the place of one that was killed. Raises as `TmuxServer.ask` does."""
+    await server.ask(pane, ["pipe-pane", "-t", pane, escape_format(shell_command(directory))])
+
+
+async def close_pipe(server: TmuxServer, pane: str, ours: Identity) -> None:
+    """Closes a pane's pipe if it is ours: a pane has one, and a relay that lost it is gone. Raises as `TmuxServer.ask` does."""
+    if processes.alive(ours):
+        await server.ask(pane, ["pipe-pane", "-t", pane])
+
+
+def read_relay(directory: Path) -> Identity | None:
+    """The relay that writes, or wrote, into a directory; None: none has said so."""
+    try:
+        lines = (directory / "started").read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return None
+    words = {line.split()[0]: line.split()[1:] for line in lines}
+    pid, start = words["relay"]
+    return Identity(int(pid), int(start), words["boot"][0])
+
+
+def has_ended(directory: Path) -> bool:
+    """A relay has seen the end of its pipe; False: it runs, or was killed."""
+    return (directory / f"{CHANNEL}.end").exists()
+
+
+def finish(ours: Identity) -> None:
+    """Tells a relay to take what is there now, and to end."""
+    processes.send_signal(ours, signals.SIGTERM)

@@ -1,0 +1,127 @@
+"""The private tmux server: where terminals that Sightline starts live, so that they outlive it.
+
+Knows its configuration and how a pane is made there. It starts with the first pane and goes with the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import SightlineError, TmuxServerNotFound
+from .tmux_control import CommandFailed
+from .tmux_protocol import escape_format
+from .tmux_server import TmuxServer
+
+SPOOL_OPTION = "@sightline_spool"  # of a pane: its spool directory, quoted for sh
+TRIES = 3  # to make a pane while the server is just going with its last one
+HISTORY_LINES = 2000  # for somebody who attaches to it; the log has all of it
+
+# The file `exit` is written by the tmux server, so that the end is known after a restart of ours; a launcher that could not start
+# the program has written one already. tmux runs the hook when all that the program wrote is with the relay.
+_HOOK = (
+    f"cd #{{{SPOOL_OPTION}}} && [ ! -e exit ] && "
+    '{ [ -z \\"#{pane_dead_status}\\" ] || echo code #{pane_dead_status}; '
+    '[ -z \\"#{pane_dead_signal}\\" ] || echo signal #{pane_dead_signal}; } > .exit.new && mv .exit.new exit'
+)
+_CONFIG = f"""\
+# Written by Sightline: changes are lost.
+set -s escape-time 0
+set -s exit-empty on
+set -s set-clipboard off
+set -g history-limit {HISTORY_LINES}
+set -g status off
+set -g set-titles off
+set -g update-environment ''
+set -g detach-on-destroy off
+set -g destroy-unattached off
+set -g window-size manual
+set -g allow-rename off
+set -g automatic-rename off
+set -gq allow-passthrough off
+set -g remain-on-exit on
+set -gq remain-on-exit-format ''
+set-hook -g pane-died 'run-shell -b "{_HOOK}"'
+"""
+
+
+class PrivateServer(TmuxServer):
+    """The private server of one home directory.
+
+    Args:
+        home: the directory: its socket is `tmux.sock` there, its configuration `tmux.conf`.
+    """
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home / "tmux.sock", home / "tmux.conf")
+        self._home = home
+
+    async def create(
+        self, name: str, size: tuple[int, int], *, launcher: Sequence[str], piped_to: str, spool: Path
+    ) -> tuple[str, int]:
+        """Makes a pane in a session of its own, which runs `launcher`, and pipes it to a shell command.
+
+        Returns the pane's id and the server's pid. Raises `CommandFailed`, `TmuxNotInstalled` and so on.
+        """
+        await asyncio.to_thread(self._write_config)
+        made = ["new-session", "-d", "-s", name, "-x", str(size[0]), "-y", str(size[1]), "-c", "/", "--", *launcher]
+        option = ["set-option", "-p", SPOOL_OPTION, shlex.quote(str(spool))]
+        pipe = ["pipe-pane", escape_format(piped_to)]
+        for remaining in reversed(range(TRIES)):
+            try:
+                lines = await self.run(made, option, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])
+            except TmuxServerNotFound:
+                if not remaining:
+                    raise
+            else:
+                pane, pid = lines[-1].split()
+                return pane, int(pid)
+        raise AssertionError
+
+    async def resize(self, pane: str, columns: int, rows: int) -> None:
+        """Sets a pane's size. Raises as `ask` does."""
+        await self.query(pane, ["resize-window", "-t", pane, "-x", str(columns), "-y", str(rows)])
+
+    async def kill(self, pane: str) -> None:
+        """Removes a pane; the server goes with its last one. One that is gone needs no removing."""
+        with suppress(CommandFailed, SightlineError):
+            await self.run(["kill-pane", "-t", pane])
+
+    async def kill_session(self, name: str) -> None:
+        """Removes what `create` made under a name; nothing there needs no removing."""
+        with suppress(CommandFailed, SightlineError):
+            await self.run(["kill-session", "-t", f"={name}"])
+
+    async def kill_orphans(self) -> None:
+        """Removes dead panes whose sessions have ended: a server of ours was killed in between."""
+        with suppress(CommandFailed, SightlineError):
+            for line in await self.run(["list-panes", "-a", "-F", f"#{{pane_id}} #{{pane_dead}} #{{{SPOOL_OPTION}}}"]):
+                pane, dead, spool = line.split(" ", 2)
+                if dead == "1" and not await asyncio.to_thread(os.path.isdir, "".join(shlex.split(spool))):
+                    await self.kill(pane)
+
+    def _write_config(self) -> None:
+        config = f"{_CONFIG}set -g default-terminal {_terminal()}\n"
+        if self._config_is(config):
+            return
+        fresh = self._home / ".tmux.conf.new"
+        fresh.write_text(config, encoding="utf-8")
+        fresh.replace(self._home / "tmux.conf")
+
+    def _config_is(self, config: str) -> bool:
+        with suppress(FileNotFoundError):
+            return (self._home / "tmux.conf").read_text(encoding="utf-8") == config
+        return False
+
+
+def _terminal() -> str:
+    """The best description of tmux's terminal that this machine has: programs look it up by `TERM`."""
+    places = [Path(place) for place in ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo")]
+    for name in ("tmux-256color", "screen-256color"):
+        if any((place / letter / name).exists() for place in places for letter in (name[0], f"{ord(name[0]):x}")):
+            return name
+    return "screen"
