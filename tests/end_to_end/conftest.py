@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.server import ServerProcess
-
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
+from support.server import ServerProcess
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from support.server import PATIENCE, completed, create, data_of, follow, reason_of
-
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import CaptureState, Channel, Outcome, SessionState
 from sightline.v1.session_pb2 import SessionKind
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
-
+from support.server import PATIENCE, completed, create, data_of, follow, reason_of
 
 
 def test_outputs_stay_apart_and_the_end_is_last(grpc_stub: Stub) -> None:

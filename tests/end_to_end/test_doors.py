@@ -10,16 +10,22 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from support.server import PATIENCE, SIGHTLINE, ServerProcess, reason_of
-
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
+from support.server import PATIENCE, SIGHTLINE, ServerProcess, reason_of
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+# These two come with stubs that know nothing of their methods.
+HealthStub: Any = health_pb2_grpc.HealthStub
+ReflectionStub: Any = reflection_pb2_grpc.ServerReflectionStub
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +49,8 @@ def port_of(server: ServerProcess) -> int:
     return next(int(word.split(":")[1]) for word in server.log().split() if word.startswith("127.0.0.1:"))
 
 
-def bearer(server: ServerProcess) -> list[tuple[str, str]]:
-    return [("authorization", f"Bearer {(server.home / 'token').read_text().strip()}")]
+def bearer(server: ServerProcess) -> Metadata:
+    return (("authorization", f"Bearer {(server.home / 'token').read_text().strip()}"),)
 
 
 def test_what_is_private_has_private_modes(grpc_server: ServerProcess) -> None:
@@ -53,15 +59,15 @@ def test_what_is_private_has_private_modes(grpc_server: ServerProcess) -> None:
     assert modes == {"": 0o700, "token": 0o600, "sightline.sock": 0o600, "sightline.db": 0o600, "spool": 0o700}
 
 
-@pytest.mark.parametrize("metadata", [[], [("authorization", "Bearer wrong")], [("authorization", "")]])
-def test_tcp_without_the_token_is_refused(tcp: grpc.Channel, metadata: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("metadata", [(), (("authorization", "Bearer wrong"),), (("authorization", ""),)])
+def test_tcp_without_the_token_is_refused(tcp: grpc.Channel, metadata: Metadata) -> None:
     for call in (
         lambda: SessionServiceStub(tcp).List(pb.ListRequest(), metadata=metadata, timeout=PATIENCE),
         lambda: list(SessionServiceStub(tcp).Subscribe(pb.SubscribeRequest(sessions=["*"]), metadata=metadata, timeout=PATIENCE)),
     ):
         with pytest.raises(grpc.RpcError) as error:
             call()
-        assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED  # type: ignore[attr-defined]
+        assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED
         assert reason_of(error.value) == "TOKEN_MISSING"
 
 
@@ -71,13 +77,13 @@ def test_tcp_with_the_token_gets_in(tcp: grpc.Channel, tcp_server: ServerProcess
 
 def test_health_needs_no_token_and_reflection_does(tcp: grpc.Channel, tcp_server: ServerProcess) -> None:
     for service in ("", "sightline.v1.SessionService"):
-        answer = health_pb2_grpc.HealthStub(tcp).Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
+        answer = HealthStub(tcp).Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    stub = reflection_pb2_grpc.ServerReflectionStub(tcp)
+    stub = ReflectionStub(tcp)
     with pytest.raises(grpc.RpcError) as error:
         list(stub.ServerReflectionInfo(iter([request]), timeout=PATIENCE))
-    assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED  # type: ignore[attr-defined]
+    assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED
     (answer,) = stub.ServerReflectionInfo(iter([request]), metadata=bearer(tcp_server), timeout=PATIENCE)
     services = {service.name for service in answer.list_services_response.service}
     assert "sightline.v1.SessionService" in services
@@ -85,26 +91,26 @@ def test_health_needs_no_token_and_reflection_does(tcp: grpc.Channel, tcp_server
 
 def test_a_client_made_from_reflection_alone_follows_a_session(grpc_server: ServerProcess) -> None:
     with grpc.insecure_channel(grpc_server.target) as channel:
-        pool = described(reflection_pb2_grpc.ServerReflectionStub(channel), "sightline.v1.SessionService")
+        pool = described(ReflectionStub(channel), "sightline.v1.SessionService")
 
-        def message(name: str) -> type:
+        def message(name: str) -> Any:
             return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"sightline.v1.{name}"))
 
-        def method(name: str, make: object) -> object:
-            return make(  # type: ignore[operator]
+        def method(name: str, make: Any) -> Any:
+            return make(
                 f"/sightline.v1.SessionService/{name}",
                 request_serializer=lambda request: request.SerializeToString(),
-                response_deserializer=message("SubscribeResponse" if name == "Subscribe" else f"{name}Response").FromString,  # type: ignore[attr-defined]
+                response_deserializer=message("SubscribeResponse" if name == "Subscribe" else f"{name}Response").FromString,
             )
 
         request = message("CreateRequest")(command={"argv": ["echo", "reflected"]})
-        session = method("Create", channel.unary_unary)(request, timeout=PATIENCE).session  # type: ignore[operator]
+        session = method("Create", channel.unary_unary)(request, timeout=PATIENCE).session
         follow = message("SubscribeRequest")(sessions=[session.id])
-        responses = list(method("Subscribe", channel.unary_stream)(follow, timeout=PATIENCE))  # type: ignore[operator]
+        responses = list(method("Subscribe", channel.unary_stream)(follow, timeout=PATIENCE))
     assert b"".join(event.output.data for response in responses for event in response.events) == b"reflected\n"
 
 
-def described(stub: reflection_pb2_grpc.ServerReflectionStub, symbol: str) -> descriptor_pool.DescriptorPool:
+def described(stub: Any, symbol: str) -> descriptor_pool.DescriptorPool:
     """Everything that reflection tells about a symbol."""
     files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
     requests = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol)]
@@ -121,7 +127,7 @@ def described(stub: reflection_pb2_grpc.ServerReflectionStub, symbol: str) -> de
         for name in file.dependency:
             if name in files:
                 add(files.pop(name))
-        pool.Add(file)  # type: ignore[attr-defined]
+        pool.Add(file)
 
     while files:
         add(files.pop(next(iter(files))))

@@ -6,28 +6,26 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
-from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, health, reason_of
-
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Event, Outcome, SessionState
 from sightline.v1.session_pb2 import Cursor
+from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, health, reason_of
 
 LINE = b"%09d the quick brown fox jumps over the lazy dog and writes a build log\n"
-SLOW_CAT = "while read -r line; do echo \"$line\"; done"
+SLOW_CAT = 'while read -r line; do echo "$line"; done'
 
 
 @pytest.fixture
-def lines(tmp_path: Path) -> Iterator[Path]:
+def lines(tmp_path: Path) -> Path:
     """40 MB, every line different, so that a repeated or missing piece is seen."""
     path = tmp_path / "lines"
     path.write_bytes(b"".join(LINE % n for n in range(500_000)))
-    yield path
+    return path
 
 
 def kill_while_running(server: ServerProcess, session: str, kills: int, seed: int) -> None:

@@ -12,15 +12,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-from sightline.v1 import session_pb2, session_service_pb2 as pb
+from sightline.v1 import session_pb2
+from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Completed, Event
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
+
+HealthStub: Any = health_pb2_grpc.HealthStub  # comes with a stub that knows nothing of its methods
 
 PATIENCE = 20.0  # seconds for anything that should take a moment, on a machine that is busy
 SIGHTLINE = (str(Path(sys.executable).with_name("sightline")),)
@@ -95,7 +98,7 @@ class ServerProcess:
 @contextlib.contextmanager
 def running(**environ: str) -> Iterator[ServerProcess]:
     """A server for the length of a block."""
-    server = ServerProcess(**environ)
+    server = ServerProcess(None, **environ)
     try:
         server.start()
         yield server
@@ -122,7 +125,7 @@ def health(target: str) -> int:
     """What health says; UNKNOWN when nobody answers."""
     with grpc.insecure_channel(target, CHANNEL_OPTIONS) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+            answer = HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
         except grpc.RpcError:
             return health_pb2.HealthCheckResponse.UNKNOWN
         return int(answer.status)
@@ -130,15 +133,15 @@ def health(target: str) -> int:
 
 def reason_of(error: grpc.RpcError) -> str:
     """The `ErrorInfo.reason` of a failed call."""
-    return error_info(error).reason
+    return str(error_info(error).reason)
 
 
 def error_info(error: grpc.RpcError) -> ErrorInfo:
-    assert isinstance(error, grpc.Call)
-    metadata = dict(error.trailing_metadata() or ())
-    status = Status.FromString(metadata["grpc-status-details-bin"])  # type: ignore[arg-type]
-    assert status.code == error.code().value[0]
-    assert status.message == error.details()
+    call = cast(grpc.Call, error)
+    metadata = dict(call.trailing_metadata() or ())
+    status = Status.FromString(metadata["grpc-status-details-bin"])
+    assert status.code == call.code().value[0]
+    assert status.message == call.details()
     info = ErrorInfo()
     assert status.details[0].Unpack(info)
     assert info.domain == "sightline"

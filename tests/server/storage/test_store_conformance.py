@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from sightline_server.errors import CorruptDatabase, DiskFull, NewerDatabase
 from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition, Store
 from sightline_server.storage.memory import MemoryStore
@@ -18,11 +17,11 @@ BOOT = "first-boot"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "sightline.db", BOOT)
     made.open()
-    request.addfinalizer(made.close)
-    return made
+    yield made
+    made.close()
 
 
 def block(first: int, last: int, offset: int, size: int = 10, time: int = 0) -> Block:
