@@ -26,6 +26,7 @@ Answer = TypeVar("Answer")
 
 RETRY_FOR = 10.0  # seconds: a server's restart takes less than one
 RETRY_PAUSE = 1.0  # seconds between two tries at most
+NOBODY_LISTENS = ("No such file or directory", "Connection refused")
 
 
 def connect(target: str | None = None, *, token: str | None = None, retry_for: float = RETRY_FOR) -> Client:
@@ -456,8 +457,7 @@ class Client:
         if not isinstance(error, errors.Unavailable) or error.reason:
             self.reached = True
         elif not self.reached:
-            # A refused connection needs no words of gRPC's; a refused certificate does.
-            return errors.ServerNotFound(self.target.shown, error.message if self.target.tls else "")
+            return errors.ServerNotFound(self.target.shown, _why(error.message))
         return error
 
     async def _call(
@@ -493,6 +493,11 @@ class Client:
                 raise error
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_PAUSE)
+
+
+def _why(message: str) -> str:
+    """What is to be added to "there is no server": nothing when nobody listens, else gRPC's words, on a certificate, say."""
+    return "" if message.endswith(NOBODY_LISTENS) else message.rpartition("last error: ")[2]
 
 
 def _id(given: str | None) -> str:

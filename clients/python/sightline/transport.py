@@ -13,6 +13,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc
 from grpc import aio
 
+from sightline.errors import ServerNotFound
 from sightline.target import Target
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["aio", "metadata", "open_channel", "open_stub"]
 
 MAX_RECEIVE = 16 * 1024 * 1024  # bytes: room above the contract's 2 MiB a response
+MAX_SOCKET_PATH = 107  # bytes, on Linux
 FIRST_BACKOFF_MS = 100
 MAX_BACKOFF_MS = 1000
 KEEPALIVE_MS = 30_000  # notices a dead machine; the server must tolerate pings this often (min_recv_ping_interval_without_data_ms)
@@ -45,8 +47,14 @@ TCP_OPTIONS = (
 
 
 def open_channel(target: Target) -> aio.Channel:
-    """A channel to the server. Connects when it is first used; needs the running event loop."""
+    """A channel to the server. Connects when it is first used; needs the running event loop.
+
+    Raises:
+        ServerNotFound: no server can be there: the path is too long for a socket.
+    """
     if target.address.startswith("unix:"):
+        if len(os.fsencode(target.shown.removeprefix("unix:"))) > MAX_SOCKET_PATH:
+            raise ServerNotFound(target.shown, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
         return aio.insecure_channel(target.address, OPTIONS)
     if not target.tls:
         return aio.insecure_channel(target.address, OPTIONS + TCP_OPTIONS)

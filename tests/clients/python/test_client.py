@@ -144,6 +144,17 @@ async def test_a_server_that_was_never_there_is_an_error_at_once_that_says_how_t
     assert raised.value.target == f"unix:{tmp_path}/none"
 
 
+async def test_why_there_is_no_server_is_said_where_it_is_not_plain(tmp_path: Path) -> None:
+    async with sightline.connect(f"unix:{tmp_path}/{'x' * 120}") as client:
+        with pytest.raises(errors.ServerNotFound, match="at most 107 bytes"):
+            await client.get("s")
+        with pytest.raises(errors.ServerNotFound, match="at most 107 bytes"):
+            await anext(client.subscribe("s"))
+    async with sightline.connect(f"unix:{tmp_path}/none") as client:
+        with pytest.raises(errors.ServerNotFound, match=r"none: start one"):
+            await client.get("s")
+
+
 async def test_a_server_that_comes_back_finishes_the_call(tmp_path: Path) -> None:
     get = Failing(v1.GetResponse(session=Session(id="s")), broken, 0)
     async with sightline.connect(f"unix:{tmp_path}/s") as client:

@@ -226,13 +226,15 @@ async def test_a_cancelled_read_loses_nothing() -> None:
 async def test_closing_lets_go_of_the_server_and_stops_whoever_reads() -> None:
     servicer = Servicer(Service(logs(), 1))
     servicer.hold = 4
+    outages: list[object] = []
     async with serving(servicer) as client:
-        stream = client.subscribe("name0")
+        stream = client.subscribe("name0", on_disconnect=outages.append)
         reading = asyncio.create_task(to_the_end(stream))
         await servicer.held.wait()
         await stream.aclose()
         assert seqs(await reading, "id0") in ([1, 2, 3], [1, 2], [1], [])  # what was on its way may come or not
         await servicer.gone.wait()
+    assert outages == []
 
 
 async def test_closing_the_client_stops_its_subscriptions_for_good() -> None:
