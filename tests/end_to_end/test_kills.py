@@ -76,14 +76,15 @@ def test_what_was_told_is_never_taken_back(server: ServerProcess, lines: Path) -
 
 
 def test_the_exit_code_of_what_ended_meanwhile_is_known(server: ServerProcess, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
+    gates = [tmp_path / "one", tmp_path / "other"]
+    for gate in gates:
+        os.mkfifo(gate)
     with connect(server.target) as stub:
-        session = create(stub, "sh", "-c", f"read x <{gate}; echo $x; exit 5")
-        killed = create(stub, "sh", "-c", f"read x <{gate}; kill -KILL $$")
+        session = create(stub, "sh", "-c", f"read x <{gates[0]}; echo $x; exit 5")
+        killed = create(stub, "sh", "-c", f"read x <{gates[1]}; kill -KILL $$")
     server.kill()
-    for _ in range(2):  # both read the same pipe
-        gate.write_text("go\ngo\n")
+    for gate in gates:
+        gate.write_text("go\n")
     wait_for_exit_files(server.home, {session.id, killed.id})
     server.start()
     with connect(server.target) as stub:
