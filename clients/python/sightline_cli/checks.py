@@ -68,8 +68,7 @@ async def examine() -> list[Finding]:
     for check in checks:
         findings += check(settings)
     findings += await server(settings)
-    findings += await leftovers()
-    return [*findings, *inotify(), *versions()]
+    return [*findings, *leftovers(), *inotify(), *versions()]
 
 
 def home(settings: Settings) -> Iterable[Finding]:
@@ -78,7 +77,7 @@ def home(settings: Settings) -> Iterable[Finding]:
     longest = len(os.fsencode(settings.socket))
     if longest > MAX_SOCKET:
         yield fail(
-            "home",
+            "socket",
             f"{settings.socket} has {longest} bytes; a socket's path may have {MAX_SOCKET}",
             "set SIGHTLINE_HOME to a shorter path",
         )
@@ -231,22 +230,16 @@ async def _answers(target: str) -> str:
     return ""
 
 
-async def leftovers() -> Iterable[Finding]:
+def leftovers() -> Iterable[Finding]:
     """What goes on without a server."""
     from sightline_cli import cleaning  # noqa: PLC0415
 
-    left = await cleaning.look()
-    if left.server:
-        return []
-    found = []
-    if left.programs:
-        pids = ", ".join(str(program.identity.pid) for program in left.programs[:10])
-        found.append(f"{len(left.programs)} programs run on (pid {pids})")
-    found += left.panes
-    if not found:
-        return [ok("leftovers", "none")]
-    mend = "start the server: it goes on with them, and nothing is lost; or `sightline doctor --clean`"
-    return [warn("leftovers", f"without a server: {'; '.join(found)}", mend)]
+    left = cleaning.look()
+    if left.going_on:
+        mend = "start the server: it goes on with them, and nothing is lost; or `sightline doctor --clean`"
+        yield warn("leftovers", "; ".join(left.going_on), mend)
+    elif not left.server:
+        yield ok("leftovers", "none")
 
 
 def inotify() -> Iterable[Finding]:

@@ -51,7 +51,7 @@ def _print(finding: Finding, as_json: bool, colour: bool) -> None:
 async def _clean(chosen: argparse.Namespace) -> int:
     from sightline_cli import cleaning  # noqa: PLC0415
 
-    left = await cleaning.look()
+    left = cleaning.look()
     if left.server:
         raise Complaint(f"a server uses {left.home} (pid {left.server}): stop it first, then clean")
     if not left.things:

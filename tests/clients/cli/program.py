@@ -111,7 +111,7 @@ class Terminal:
         self.before = termios.tcgetattr(follower)
         self.follower = follower
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", SIGHTLINE, *words],
+            ["setsid", "--ctty", SIGHTLINE, *words],
             env={**env, "TERM": "xterm-256color"},
             stdin=follower,
             stdout=follower,
@@ -142,6 +142,10 @@ class Terminal:
                 self.screen += os.read(self.leader, 65536)
             except OSError:
                 raise AssertionError(f"it ended without {pattern!r}: {self.screen!r}") from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """As another program sends it."""
+        self.process.send_signal(number)
 
     def ended(self) -> int:
         """Waits for the end, and returns the exit code."""
