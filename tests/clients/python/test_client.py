@@ -137,6 +137,19 @@ async def test_repeating_has_an_end(tmp_path: Path) -> None:
     assert len(get.requests) > 1
 
 
+async def test_a_call_that_lived_for_long_meets_each_outage_afresh(tmp_path: Path) -> None:
+    retry_for = 0.3
+
+    async def fail(context: Context) -> None:
+        if len(wait.requests) == 2:
+            await asyncio.sleep(2 * retry_for)  # how long the call lives is what this is about
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "broken")
+
+    wait = Failing(v1.WaitResponse(seq=7), fail, 2)
+    async with listening(f"unix:{tmp_path}/s", Wait=wait.call), reached(tmp_path, retry_for) as client:
+        assert (await client.wait("s")).seq == 7
+
+
 async def test_a_server_that_was_never_there_is_an_error_at_once_that_says_how_to_start_one(tmp_path: Path) -> None:
     async with sightline.connect(f"unix:{tmp_path}/none", retry_for=3600) as client:
         with pytest.raises(errors.ServerNotFound, match="sightline serve") as raised:

@@ -175,6 +175,20 @@ async def test_an_error_of_on_event_ends_the_tree_and_is_raised(client: sightlin
     await tree.until_gone()
 
 
+async def test_a_cancellation_while_the_tree_is_ended_waits_for_that_and_is_not_swallowed(client: sightline.Client) -> None:
+    def fail() -> None:
+        asyncio.get_running_loop().call_soon(task.cancel)  # comes when `run` awaits next: the end of the tree
+        raise LookupError("mine")
+
+    tree = Tree(fail)
+    task = asyncio.create_task(sightline.run(tree.argv, client=client, on_event=tree.on_event))
+    with pytest.raises(sightline.Cancelled) as raised:
+        await task
+    assert "were ended" in str(raised.value)
+    assert isinstance(raised.value.__cause__, LookupError)
+    await tree.until_gone()
+
+
 async def test_a_run_cancelled_before_its_session_is_there_leaves_nothing(client: sightline.Client) -> None:
     name = "cancelled-early"
     task = asyncio.create_task(sightline.run(["sleep", "1000"], client=client, name=name))
