@@ -22,7 +22,7 @@ from .base import Ending, Sink, Typed
 from .inotify import APPEARED, Inotify, Watch
 from .processes import Identity
 from .pump import Pump
-from .relay_link import Exit, Started
+from .relay_link import Started
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,8 @@ class CommandSource:
         failed = relay_link.read_exit(self._sink.directory)
         if failed is None or failed.error is None:
             if self._is_relay_gone():
-                return errors.ProgramNotStarted(program=self._argv[0], why="its relay ended without a word")
+                why = relay_link.read_log(self._sink.directory) or "its relay ended without a word"
+                return errors.ProgramNotStarted(program=self._argv[0], why=why)
             return errors.StartTimeout(what=self._argv[0], seconds=START_SECONDS)
         number, text = failed.error
         if number == errno.ENOENT:
@@ -236,7 +237,7 @@ class CommandSource:
                 drained.result()
             await self._pump.stop()
             self._stop_looking()
-            await self._sink.ended(_ending(relay_link.read_exit(self._sink.directory), left))
+            await self._sink.ended(self._ending(left))
         except Exception as error:
             log.exception("session %s: following stopped", self._sink.session_id)
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, str(error))
@@ -293,6 +294,16 @@ class CommandSource:
         except TimeoutError:
             return
 
+    def _ending(self, left: int) -> Ending:
+        exited = relay_link.read_exit(self._sink.directory)
+        if exited is None:
+            why = "the relay that held the program was killed, or the machine was restarted: how the program ended is not known"
+            said = relay_link.read_log(self._sink.directory)
+            return Ending(observed=False, error=f"{why} ({said})" if said else why, descendants_left=left)
+        if exited.error:
+            return Ending(started=False, error=exited.error[1])
+        return Ending(exit_code=exited.code, signal=exited.signal, descendants_left=left)
+
     def _no_input(self, why: str) -> errors.SightlineError:
         return errors.NoInput(session=self._sink.session_name, why=why)
 
@@ -300,12 +311,3 @@ class CommandSource:
 def _bytes(typed: Typed) -> bytes:
     """What is to be typed, in the order of the fields: a pipe knows no keys but the end of a line."""
     return typed.data + b"\n" * (len(typed.keys) + typed.submit)
-
-
-def _ending(exited: Exit | None, left: int) -> Ending:
-    if exited is None:
-        why = "the relay that held the program was killed, or the machine was restarted: how the program ended is not known"
-        return Ending(observed=False, error=why, descendants_left=left)
-    if exited.error:
-        return Ending(started=False, error=exited.error[1])
-    return Ending(exit_code=exited.code, signal=exited.signal, descendants_left=left)

@@ -11,6 +11,7 @@ counts the bytes of the channel since its beginning, lost ones included, so that
     <channel>.lost      a line for each loss: offset, bytes, from and to in ns since 1970; written before any byte behind the loss
     <channel>.end       the final offset: nothing will be added
     started             who runs: see `started_text`
+    relay.log           what Python says when a relay fails by a defect; empty else
     exit                `code N`, `signal N` or `error ERRNO TEXT`; all that the program itself wrote is in the spool by then
 
 Modes, each with the spool's directory as the argument:
@@ -471,9 +472,8 @@ def run_command(directory: str) -> int:
     """Mode `command`."""
     with open(0, "rb", closefd=False) as file:
         argv, env, cwd, stdin_open = decode_spec(file.read())
-    null = posix.open("/dev/null", posix.O_RDWR)
-    for fd in (0, 1, 2):
-        posix.dup2(null, fd)
+    null = posix.open("/dev/null", posix.O_RDONLY)
+    posix.dup2(null, 0)
     posix.close(null)
     command = Command(directory)
     try:
@@ -578,6 +578,7 @@ def run_pane(directory: str) -> int:
     """Mode `pane`. SIGTERM: take what is readable now, then end."""
     import signal  # noqa: PLC0415 - 4 ms, which the other mode can do without
 
+    posix.chdir("/")  # not to keep anybody's directory in use
     reader, writer = posix.pipe()
     posix.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)

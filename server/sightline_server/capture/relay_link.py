@@ -77,18 +77,19 @@ def spawn(directory: Path, argv: Sequence[str], env: Mapping[str, str], cwd: str
     variables = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
     spec = relay.encode_spec([os.fsencode(word) for word in argv], variables, os.fsencode(cwd), stdin_open)
     own = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "PYTHONHOME") if name in os.environ}
-    null = os.open("/dev/null", os.O_RDWR)
+    null = os.open("/dev/null", os.O_WRONLY)
+    log = os.open(directory / "relay.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     fd = os.memfd_create("spec")
     try:
         with open(fd, "wb", closefd=False) as file:
             file.write(spec)
         os.lseek(fd, 0, os.SEEK_SET)
-        actions = [(os.POSIX_SPAWN_DUP2, source, number) for number, source in enumerate((fd, null, null))]
+        actions = [(os.POSIX_SPAWN_DUP2, source, number) for number, source in enumerate((fd, null, log))]
         words = relay.command_line("command", str(directory))
         return os.posix_spawn(sys.executable, words, own, file_actions=actions, setsid=True, setsigmask=(), setsigdef=range(1, 32))
     finally:
-        os.close(fd)
-        os.close(null)
+        for opened in (fd, null, log):
+            os.close(opened)
 
 
 def read_started(directory: Path) -> Started | None:
@@ -113,6 +114,15 @@ def read_exit(directory: Path) -> Exit | None:
     if kind == "error":
         return Exit(error=(int(number), "".join(text)))
     return Exit(signal=int(number)) if kind == "signal" else Exit(code=int(number))
+
+
+def read_log(directory: Path) -> str:
+    """The last line of what a relay said about its own failure; empty: it said nothing."""
+    try:
+        lines = (directory / "relay.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1] if lines else ""
 
 
 def order(started: Started, what: bytes) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ async def inotify() -> AsyncIterator[Inotify]:
 def sink(tmp_path: Path) -> Iterator[MemorySink]:
     directory = tmp_path / "spool"
     directory.mkdir(0o700)
-    sink = MemorySink(directory, session_id=f"s-{tmp_path.name}")
+    sink = MemorySink(directory, session_id=f"s-{uuid.uuid4().hex}")
     yield sink
     for left in processes.tree(sink.session_id, None):
         processes.send_signal(left, signal.SIGKILL)

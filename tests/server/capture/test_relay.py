@@ -128,7 +128,7 @@ def test_the_program_starts_with_clean_signals_no_open_files_and_a_session_of_it
     os.set_inheritable(leaked, True)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        pid = run(tmp_path, "sh", "-c", "cat /proc/$$/status; ls /proc/$$/fd")
+        pid = run(tmp_path, "sh", "-c", "ls /proc/$$/fd; exec cat /proc/self/status")
     finally:
         signal.signal(signal.SIGHUP, before)
         os.close(leaked)
@@ -390,7 +390,7 @@ def launch(directory: Path, argv: list[bytes], env: dict[bytes, bytes], cwd: byt
 
 def test_the_launcher_becomes_the_program_in_its_directory_with_its_environment(tmp_path: Path) -> None:
     env = {b"PATH": b"/usr/bin:/bin", b"TERM": b"dumb", b"KEY": b"secret"}
-    script = b"pwd; grep SigIgn /proc/$$/status; env; exit 5"
+    script = b"pwd; grep SigIgn /proc/self/status; env; exit 5"
     code, output = launch(tmp_path, [b"sh", b"-c", script], env, b"/usr")
     lines = output.decode().splitlines()
     assert code == 5
