@@ -18,6 +18,7 @@ import sightline.sync
 from sightline import errors
 from sightline.progress import Item
 from sightline.v1.event_pb2 import Event, EventKind, SessionState
+from sightline.v1.session_pb2 import Snapshot
 from sightline.v1.session_service_pb2 import EndReason, Header
 from support.server import ServerProcess, running
 
@@ -218,6 +219,27 @@ async def test_a_command_is_sent_to_interrupted_and_waited_for(client: sightline
     await client.delete(session)
     with pytest.raises(errors.NotFound):
         await client.get(session)
+
+
+async def test_a_terminal_is_run_typed_into_resized_and_shown(client: sightline.Client) -> None:
+    result = await sightline.run(["sh", "-c", "echo out; echo err >&2; exit 4"], client=client, terminal=(80, 24))
+    assert (result.exit_code, result.stdout, result.stderr) == (4, b"out\r\nerr\r\n", b"")
+    session = await client.create(["sh", "-c", "read word; echo said $word; stty size; read end"], terminal=(60, 20))
+    await client.resize(session, 70, 25)
+    await client.send(session, "hello", submit=True)
+    seen = b""
+    async for item in client.subscribe(session):
+        seen += output([item])
+        if b"25 70" in seen:
+            break
+    screen = await client.snapshot(session)
+    assert (screen.columns, screen.rows) == (70, 25)
+    assert "said hello" in screen.text
+    async for item in client.subscribe(session, snapshot=True):
+        if isinstance(item, Snapshot):
+            assert "said hello" in item.text
+            break
+    assert (await client.terminate(session, grace=0)).state == SessionState.SESSION_STATE_ENDED
 
 
 async def test_what_is_not_built_yet_says_so(client: sightline.Client) -> None:
