@@ -14,6 +14,9 @@ from sightline.v1.session_service_pb2 import Candidate, CreateRequest
 from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.command import CommandSource
 from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.tmux import AdoptedSource, TerminalSource
+from sightline_server.capture.tmux_private import PrivateServer
+from sightline_server.capture.tmux_server import TmuxServer
 from sightline_server.errors import BadField, CwdNotFound, EmptyArgv, NotYetBuilt
 from sightline_server.settings import Settings
 
@@ -44,10 +47,27 @@ class Sources:
         self._settings = settings
         self._environ = environ
         self._inotify = Inotify()
+        self._private: PrivateServer | None = None
+        self._tmux_servers: dict[str, TmuxServer] = {}
 
     async def close(self) -> None:
         """The server goes."""
+        if self._private is not None:
+            await self._private.close()
+        for server in self._tmux_servers.values():
+            await server.close()
         self._inotify.close()
+
+    def _private_server(self) -> PrivateServer:
+        if self._private is None:
+            self._private = PrivateServer(self._settings.home)
+        return self._private
+
+    def _tmux_server(self, socket_path: str) -> TmuxServer:
+        """The user's server on this socket, one for all of its panes."""
+        if socket_path not in self._tmux_servers:
+            self._tmux_servers[socket_path] = TmuxServer(Path(socket_path))
+        return self._tmux_servers[socket_path]
 
     # --- from a request
 
@@ -82,7 +102,9 @@ class Sources:
         """The pane that a request means, by its id; None when it means none."""
         if request.WhichOneof("origin") != "tmux":
             return None
-        raise NotYetBuilt(what="adopting a pane")
+        from sightline_server.capture import tmux_discovery
+
+        return await tmux_discovery.resolve(request.tmux)
 
     def record(self, request: CreateRequest, tmux: Tmux | None) -> SessionMessage:
         """A new session's record, as far as its source determines it."""
@@ -107,7 +129,18 @@ class Sources:
                 cwd=record.cwd,
                 stdin_open=request.command.stdin == Command.STDIN_OPEN,
             )
-        raise NotYetBuilt(what="a terminal")
+        if record.kind == SessionKind.SESSION_KIND_TERMINAL:
+            return TerminalSource(
+                sink,
+                self._inotify,
+                self._private_server(),
+                argv=record.argv,
+                env=self._environment(request),
+                cwd=record.cwd,
+                columns=record.terminal.columns,
+                rows=record.terminal.rows,
+            )
+        return AdoptedSource(sink, self._inotify, self._tmux_server(record.tmux.socket_path), pane=record.tmux)
 
     def _environment(self, request: CreateRequest) -> dict[str, str]:
         return {**({} if request.clear_env else self._environ), **request.env}
@@ -118,13 +151,17 @@ class Sources:
         """The source of a session that had not ended, to be resumed."""
         if record.kind == SessionKind.SESSION_KIND_COMMAND:
             return CommandSource(sink, self._inotify)
-        raise NotYetBuilt(what="a terminal")
+        if record.kind == SessionKind.SESSION_KIND_TERMINAL:
+            return TerminalSource(sink, self._inotify, self._private_server())
+        return AdoptedSource(sink, self._inotify, self._tmux_server(record.tmux.socket_path))
 
     # --- looking around
 
     async def discover(self, socket_paths: Sequence[str]) -> tuple[list[Candidate], list[Error]]:
         """What could be adopted, and what could not be looked at."""
-        raise NotYetBuilt(what=f"looking around {socket_paths}")
+        from sightline_server.capture import tmux_discovery
+
+        return await tmux_discovery.discover(socket_paths, self._settings.tmux_socket)
 
 
 def directory(cwd: str) -> str:

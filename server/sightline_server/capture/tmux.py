@@ -24,11 +24,13 @@ from .relay_link import Exit
 from .tmux_control import ClientGone, CommandFailed
 from .tmux_pane import Held
 from .tmux_private import PrivateServer
-from .tmux_server import TmuxServer
+from .tmux_server import PaneState, TmuxServer
 from .tmux_source import RELAY_SECONDS, START_SECONDS, PaneSource
 from .tmux_tail import PaneTail
 
 POLL_SECONDS = 2.0  # for what an adopted pane does not tell by itself
+REAP_SECONDS = 0.01  # for tmux to tell a program's end by itself; doubled each time that it is asked
+REAPS = 12  # looks at a program that has ended before its exit code is given up: 12 s or so
 TICK_SECONDS = 0.002  # between looks at what has no event: a FIFO's reader, an exec
 
 NOT_STARTED = "the server went down before the program was started"
@@ -67,6 +69,8 @@ class TerminalSource(PaneSource):
         self._env = {**(env or {}), processes.SESSION_VARIABLE: sink.session_id}
         self._cwd = cwd
         self._size = (columns, rows)
+        self._program_gone: asyncio.Task[None] | None = None
+        self._reaped = 0
 
     async def start(self) -> None:
         """See `Source`."""
@@ -112,31 +116,64 @@ class TerminalSource(PaneSource):
         """See `Source`."""
         raise errors.NotAdopted(session=self._sink.session_name)
 
+    def _follow(self) -> None:
+        super()._follow()
+        assert self._held is not None  # noqa: S101 - it was created, or read
+        self._program_gone = asyncio.create_task(processes.exited(self._held.program), name=f"program of {self._sink.session_id}")
+        self._program_gone.add_done_callback(lambda _task: self._changed.set())
+
+    async def detach(self) -> None:
+        """See `Source`."""
+        await super().detach()
+        await self._forget_program()
+
     async def _look(self) -> Ending | None:
         exited = relay_link.read_exit(self._sink.directory)
-        if exited is None and self._is_relay_gone():
-            try:
-                state = await self._state()
-            except errors.SightlineError as error:
-                return Ending(observed=False, error=str(error))
-            if state and not state.dead:
-                self._poll_seconds = POLL_SECONDS
-                await self._without_pipe()
-                return None
-            # The server writes it and then goes with its last pane, or tells us first and writes it then.
-            exited = relay_link.read_exit(self._sink.directory) or (Exit(state.code, state.signal) if state else None)
         if exited:
             return _ending(exited)
-        if self._is_relay_gone():
-            why = (
-                "its pane was closed in tmux" if self._server_lives() else "the private tmux server that held the terminal is gone"
-            )
-            return Ending(observed=False, error=f"{why}: how the program ended is not known")
+        if not self._server_lives():
+            return self._unseen("the private tmux server that held the terminal is gone")
+        if not self._is_relay_gone() and not (self._program_gone and self._program_gone.done()):
+            return None
+        try:
+            state = await self._state()
+        except errors.SightlineError:
+            return None  # it lives and does not answer: at the next look, perhaps
+        finally:
+            self._poll_seconds = min(2 * (self._poll_seconds or REAP_SECONDS), POLL_SECONDS)
+        if state is None:
+            return self._unseen("its pane was closed in tmux")
+        if state.dead or (self._program_gone and self._program_gone.done()):
+            return await self._hasten(state)
+        if not self._blind:
+            await self._without_pipe()
         return None
 
+    async def _hasten(self, state: PaneState) -> Ending | None:
+        """The program has exited and the file that says how is not there yet."""
+        self._reaped += 1
+        if self._reaped == 1:
+            return None  # mostly it just takes a moment
+        if self._reaped > REAPS:
+            return _ending(Exit(state.code, state.signal))
+        with suppress(CommandFailed, ClientGone, errors.SightlineError):
+            await self._private.reap(self._present().pane_id)
+        return None
+
+    def _unseen(self, why: str) -> Ending:
+        # The server may have written it and gone with its last pane since we looked.
+        exited = relay_link.read_exit(self._sink.directory)
+        return _ending(exited) if exited else Ending(observed=False, error=f"{why}: how the program ended is not known")
+
     async def _after_end(self) -> None:
+        await self._forget_program()
         if self._held:
             await self._private.kill(self._held.pane)
+
+    async def _forget_program(self) -> None:
+        if self._program_gone:
+            self._program_gone.cancel()
+            await asyncio.wait([self._program_gone])
 
     # --- starting
 

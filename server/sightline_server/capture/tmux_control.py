@@ -6,8 +6,11 @@ Knows how to start one, to send commands and to match the replies. What tmux say
 from __future__ import annotations
 
 import asyncio
+import os
+import signal as signals
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from .tmux_protocol import ControlParser, PaneOutput, Reply, command_line
 
@@ -42,6 +45,7 @@ class ControlClient(asyncio.SubprocessProtocol):
         self._replies: deque[asyncio.Future[tuple[bytes, ...]]] = deque()
         self._attached: asyncio.Future[None] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
+        self._closed: asyncio.Future[None] = loop.create_future()
         self._process: asyncio.SubprocessTransport | None = None
         self._errors = b""
 
@@ -55,12 +59,12 @@ class ControlClient(asyncio.SubprocessProtocol):
     ) -> ControlClient:
         """Starts a client and waits until it is attached. Raises `CommandFailed` with tmux's words, TimeoutError."""
         loop = asyncio.get_running_loop()
-        process, client = await loop.subprocess_exec(lambda: cls(on_output, on_gone), *argv, env=env, cwd="/")
+        _, client = await loop.subprocess_exec(lambda: cls(on_output, on_gone), *argv, env=env, cwd="/")
         try:
             async with asyncio.timeout(ATTACH_SECONDS):
                 await client._attached
         except BaseException:
-            process.close()
+            await client.close()
             raise
         return client
 
@@ -94,19 +98,23 @@ class ControlClient(asyncio.SubprocessProtocol):
 
     def kill(self) -> None:
         """Ends it at once."""
-        if self._process is not None:
-            self._process.close()
+        # The transport's own `kill` and `close` wait for the child themselves, and asyncio complains that somebody did.
+        if self._process is not None and not self._closed.done():
+            with suppress(ProcessLookupError):
+                os.kill(self._process.get_pid(), signals.SIGKILL)
         self._end()
 
     async def close(self) -> None:
         """Detaches, and ends a client that does not go by itself."""
-        if self._process is None:
+        if self._process is None or self._closed.done():
             return
         stdin = self._process.get_pipe_transport(0)
-        if isinstance(stdin, asyncio.WriteTransport) and not self.gone:
+        if isinstance(stdin, asyncio.WriteTransport) and not stdin.is_closing():
             stdin.write(b"\n")  # an empty line detaches
-            await asyncio.wait([self._gone], timeout=CLOSE_SECONDS)
-        self._process.close()
+        await asyncio.wait([self._closed], timeout=CLOSE_SECONDS)
+        if not self._closed.done():
+            self.kill()
+            await asyncio.wait([self._closed], timeout=CLOSE_SECONDS)
 
     # --- what asyncio calls
 
@@ -137,6 +145,7 @@ class ControlClient(asyncio.SubprocessProtocol):
     def connection_lost(self, _error: Exception | None) -> None:
         """See `SubprocessProtocol`."""
         self._end()
+        self._closed.set_result(None)
 
     def pipe_connection_lost(self, fd: int, _error: Exception | None) -> None:
         """See `SubprocessProtocol`."""

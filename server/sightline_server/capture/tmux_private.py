@@ -39,7 +39,6 @@ set -g set-titles off
 set -g update-environment ''
 set -g detach-on-destroy off
 set -g destroy-unattached off
-set -g window-size manual
 set -g allow-rename off
 set -g automatic-rename off
 set -gq allow-passthrough off
@@ -68,12 +67,15 @@ class PrivateServer(TmuxServer):
         Returns the pane's id and the server's pid. Raises `CommandFailed`, `TmuxNotInstalled` and so on.
         """
         await asyncio.to_thread(self._write_config)
-        made = ["new-session", "-d", "-s", name, "-x", str(size[0]), "-y", str(size[1]), "-c", "/", "--", *launcher]
+        columns, rows = (str(cells) for cells in size)
+        made = ["new-session", "-d", "-s", name, "-x", columns, "-y", rows, "-c", "/", "--", *launcher]
+        # Makes the window's size its own, whoever attaches; as a global option, `window-size manual` kills tmux 3.3a.
+        sized = ["resize-window", "-x", columns, "-y", rows]
         option = ["set-option", "-p", SPOOL_OPTION, shlex.quote(str(spool))]
         pipe = ["pipe-pane", escape_format(piped_to)]
         for remaining in reversed(range(TRIES)):
             try:
-                lines = await self.run(made, option, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])
+                lines = await self.run(made, sized, option, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])
             except TmuxServerNotFound:
                 if not remaining:
                     raise
@@ -85,6 +87,14 @@ class PrivateServer(TmuxServer):
     async def resize(self, pane: str, columns: int, rows: int) -> None:
         """Sets a pane's size. Raises as `ask` does."""
         await self.query(pane, ["resize-window", "-t", pane, "-x", str(columns), "-y", str(rows)])
+
+    async def reap(self, pane: str) -> None:
+        """Makes the server look for programs that have exited. Raises as `ask` does.
+
+        A tmux built with libutempter, as Debian's is, misses the SIGCHLD of a program whose terminal it is just signing off, until
+        another child of it exits.
+        """
+        await self.ask(pane, ["run-shell", "-b", ":"])
 
     async def kill(self, pane: str) -> None:
         """Removes a pane; the server goes with its last one. One that is gone needs no removing."""
