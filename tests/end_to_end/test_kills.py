@@ -20,38 +20,55 @@ LINE = b"%09d the quick brown fox jumps over the lazy dog and writes a build log
 SLOW_CAT = 'while read -r line; do echo "$line"; done'
 
 
+def written(path: Path, size: int) -> bytes:
+    """A file of that size, every line different, so that a repeated or missing piece is seen."""
+    path.write_bytes(b"".join(LINE % n for n in range(size // len(LINE % 0))))
+    return path.read_bytes()
+
+
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
-    """40 MB, every line different, so that a repeated or missing piece is seen."""
-    path = tmp_path / "lines"
-    path.write_bytes(b"".join(LINE % n for n in range(500_000)))
-    return path
+    written(tmp_path / "lines", 40_000_000)
+    return tmp_path / "lines"
 
 
-def kill_while_running(server: ServerProcess, session: str, kills: int, seed: int) -> None:
-    """Kills the server at random moments of a session's output, until it has been killed so often."""
-    chance = random.Random(seed)
+def kill_at_random(server: ServerProcess, session: str, kills: int, chance: random.Random) -> None:
+    """Kills the server so often, at random moments of a session's output."""
     for _ in range(kills):
         with connect(server.target) as stub:
-            target = chance.randrange(8) * 4_000_000
-            start = stub.Get(pb.GetRequest(session=session), wait_for_ready=True, timeout=PATIENCE).session.bytes
-            while True:
+            now = stub.Get(pb.GetRequest(session=session), wait_for_ready=True, timeout=PATIENCE).session
+            goal = now.bytes + chance.randrange(20_000_000)
+            while now.bytes < goal and now.state != SessionState.SESSION_STATE_ENDED:
                 now = stub.Get(pb.GetRequest(session=session), timeout=PATIENCE).session
-                if now.bytes - start >= target or now.state == SessionState.SESSION_STATE_ENDED:
-                    break
         server.kill()
         server.start()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_killed_server_loses_and_doubles_nothing_of_a_command(server: ServerProcess, lines: Path, seed: int) -> None:
+QUICK = (40_000_000, 3)
+FULL = (200_000_000, 10)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("terminal", [False, True], ids=["command", "pane"])
+@pytest.mark.parametrize(
+    ("size", "kills", "seed"),
+    [(*QUICK, 1), (*QUICK, 2), *(pytest.param(*FULL, seed, marks=pytest.mark.soak) for seed in (3, 4, 5))],
+)
+def test_a_killed_server_loses_and_doubles_nothing(
+    server: ServerProcess, tmp_path: Path, terminal: bool, size: int, kills: int, seed: int
+) -> None:
+    expected = written(tmp_path / "lines", size)
     with connect(server.target) as stub:
-        session = create(stub, "sh", "-c", f"cat {lines}; echo the end >&2; exit 7")
-    kill_while_running(server, session.id, 3, seed)
+        session = create(stub, "sh", "-c", f"cat {tmp_path}/lines; echo the end >&2; exit 7", terminal=terminal)
+    kill_at_random(server, session.id, kills, random.Random(seed))
     with connect(server.target) as stub:
-        events = follow(stub, session.id)
-    assert data_of(events, "stdout") == lines.read_bytes()
-    assert data_of(events, "stderr") == b"the end\n"
+        events = follow(stub, session.id, 300)
+    if terminal:
+        assert not [event for event in events if event.HasField("output_lost")]
+        assert data_of(events, "terminal") == (expected + b"the end\n").replace(b"\n", b"\r\n")
+    else:
+        assert data_of(events, "stdout") == expected
+        assert data_of(events, "stderr") == b"the end\n"
     assert (completed(events).outcome, completed(events).exit_code) == (Outcome.OUTCOME_FAILED, 7)
 
 
