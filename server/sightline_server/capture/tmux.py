@@ -133,17 +133,19 @@ class TerminalSource(PaneSource):
             return _ending(exited)
         if not self._server_lives():
             return self._unseen("the private tmux server that held the terminal is gone")
-        if not self._is_relay_gone() and not (self._program_gone and self._program_gone.done()):
-            return None
+        program_gone = self._program_gone is not None and self._program_gone.done()
+        return await self._look_closer(program_gone) if program_gone or self._is_relay_gone() else None
+
+    async def _look_closer(self, program_gone: bool) -> Ending | None:
+        """Nobody has said that it is over, and something of it is gone."""
+        self._poll_seconds = min(2 * (self._poll_seconds or REAP_SECONDS), POLL_SECONDS)
         try:
             state = await self._state()
         except errors.SightlineError:
             return None  # it lives and does not answer: at the next look, perhaps
-        finally:
-            self._poll_seconds = min(2 * (self._poll_seconds or REAP_SECONDS), POLL_SECONDS)
         if state is None:
             return self._unseen("its pane was closed in tmux")
-        if state.dead or (self._program_gone and self._program_gone.done()):
+        if state.dead or program_gone:
             return await self._hasten(state)
         if not self._blind:
             await self._without_pipe()
@@ -164,6 +166,11 @@ class TerminalSource(PaneSource):
         # The server may have written it and gone with its last pane since we looked.
         exited = relay_link.read_exit(self._sink.directory)
         return _ending(exited) if exited else Ending(observed=False, error=f"{why}: how the program ended is not known")
+
+    async def _completed(self, ending: Ending) -> Ending:
+        root = self._held.program if self._held else None
+        left = await asyncio.to_thread(processes.tree, self._sink.session_id, root)
+        return replace(ending, descendants_left=len(left))
 
     async def _after_end(self) -> None:
         await self._forget_program()

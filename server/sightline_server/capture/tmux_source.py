@@ -106,6 +106,10 @@ class PaneSource:
     async def _look(self) -> Ending | None:
         """How it ended; None: it goes on. Called at first, when something happened, and every `_poll_seconds`."""
 
+    async def _completed(self, ending: Ending) -> Ending:
+        """The ending with what can be said only when all is taken."""
+        return ending
+
     async def _after_end(self) -> None:
         """What there is to clear away when the end was reported."""
 
@@ -187,7 +191,7 @@ class PaneSource:
         try:
             ending = await self._until_over()
             await self._take_the_rest()
-            await self._sink.ended(ending)
+            await self._sink.ended(await self._completed(ending))
             await self._let_go()
             await self._after_end()
         except Exception as error:

@@ -1,0 +1,150 @@
+"""Looking around in the user's tmux servers: which panes could be adopted, and which one a target means.
+
+Knows libtmux and sockets; asks, and changes nothing. libtmux is slow to import and waits for processes: both happen in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import stat
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sightline.v1.event_pb2 import Error, ErrorOrigin
+from sightline.v1.session_pb2 import SessionKind, Terminal, Tmux
+from sightline.v1.session_service_pb2 import Candidate
+
+from ..errors import BadField, PaneNotFound, SightlineError, TmuxServerNotFound
+from . import tmux_server
+
+CONNECT_SECONDS = 1.0  # for a server to take a connection, before its socket counts as stale
+
+# A line for each field, the path last: it may hold anything, a line end too.
+_FACTS = "#{pane_id} #{pid} #{pane_width} #{pane_height} #{pane_pipe} #{pane_dead}"
+_TARGET = "#{session_name}:#{window_index}.#{pane_index}"
+_FORMAT = "\n".join((_FACTS, _TARGET, "#{pane_current_command}", "#{pane_title}", "#{pane_current_path}"))
+_FOUND = re.compile(r"(%\d+) (\d+) ([01]?)")
+_FIRST = re.compile(r"(%\d+) (\d+) (\d+) (\d+) ([01]) ([01]?)")
+
+
+async def resolve(tmux: Tmux) -> Tmux:
+    """The pane that a target means, with its id, its server's pid and its socket filled in.
+
+    Raises `BadField`, `TmuxNotInstalled`, `TmuxTooOld`, `TmuxServerNotFound`, `PaneNotFound`.
+    """
+    if not tmux.target:
+        raise BadField(field="tmux.target", problem="say which pane: `session:window.pane`, or an id such as %3")
+    path = Path(tmux.socket_path or default_socket())
+    return await asyncio.to_thread(_resolve, path, tmux.target)
+
+
+async def discover(socket_paths: Sequence[str], private: Path) -> tuple[list[Candidate], list[Error]]:
+    """The living panes of the user's tmux servers, and of those on `socket_paths`; and what could not be looked at.
+
+    `private`: the socket of our own server, which is left out. A socket in the default directory that nobody listens on is no
+    problem; one that was named is.
+    """
+    return await asyncio.to_thread(_discover, [Path(path) for path in socket_paths], private)
+
+
+def default_directory() -> Path:
+    """Where tmux keeps the sockets of this user's servers."""
+    return Path(os.environ.get("TMUX_TMPDIR") or "/tmp") / f"tmux-{os.getuid()}"  # noqa: S108 - tmux's own place
+
+
+def default_socket() -> Path:
+    """The socket of a tmux that was started without `-L` and `-S`."""
+    return default_directory() / "default"
+
+
+def _resolve(path: Path, target: str) -> Tmux:
+    answer = _command(path, "display-message", "-p", "-t", target, "#{pane_id} #{pid} #{pane_dead}")
+    # tmux answers for a pane that is not there too, with nothing about it.
+    match = _FOUND.fullmatch(answer[0] if answer else "")
+    if match is None or match[3] == "1":
+        raise PaneNotFound(target=target, socket=path)
+    return Tmux(socket_path=str(path), target=target, pane_id=match[1], server_pid=int(match[2]))
+
+
+def _discover(named: Sequence[Path], private: Path) -> tuple[list[Candidate], list[Error]]:
+    candidates: list[Candidate] = []
+    problems: list[Error] = []
+    for path in dict.fromkeys((*_default_sockets(), *named)):
+        if _same(path, private):
+            continue
+        try:
+            candidates += _panes(path)
+        except TmuxServerNotFound as error:
+            if path in named:
+                problems.append(_problem(error))
+        except SightlineError as error:
+            return candidates, [_problem(error)]  # there is no tmux to ask
+    return candidates, problems
+
+
+def _panes(path: Path) -> Iterable[Candidate]:
+    panes: list[list[str]] = []
+    for line in _command(path, "list-panes", "-a", "-F", _FORMAT):
+        if _FIRST.fullmatch(line):
+            panes.append([])
+        if panes:
+            panes[-1].append(line)
+    for facts, target, command, title, *cwd in panes:
+        match = _FIRST.fullmatch(facts)
+        if match is None or match[6] == "1":
+            continue
+        pane, pid, width, height, piped, _ = match.groups()
+        yield Candidate(
+            kind=SessionKind.SESSION_KIND_TMUX,
+            tmux=Tmux(socket_path=str(path), target=target, pane_id=pane, server_pid=int(pid)),
+            command=command,
+            title=title,
+            cwd="\n".join(cwd),
+            terminal=Terminal(columns=int(width), rows=int(height)),
+            piped=piped == "1",
+        )
+
+
+def _command(path: Path, *words: str) -> list[str]:
+    """What a tmux command prints. Raises `TmuxNotInstalled`, `TmuxTooOld`, `TmuxServerNotFound`."""
+    tmux_server.program()
+    # Not asked by tmux itself: it would remove the socket of a server that is only starting.
+    if not _answers(path):
+        raise TmuxServerNotFound(socket=path)
+    import libtmux  # noqa: PLC0415 - 0.2 s, which a start of the server has no need of
+
+    answer = libtmux.Server(socket_path=str(path)).cmd(*words)
+    if answer.returncode:
+        raise TmuxServerNotFound(socket=path)
+    return list(answer.stdout)
+
+
+def _default_sockets() -> list[Path]:
+    try:
+        return sorted(path for path in default_directory().iterdir() if stat.S_ISSOCK(path.stat().st_mode))
+    except OSError:
+        return []
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(CONNECT_SECONDS)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
+def _problem(error: SightlineError) -> Error:
+    return Error(code=error.reason, message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE)
