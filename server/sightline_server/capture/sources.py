@@ -11,6 +11,7 @@ from sightline.v1.session_pb2 import Command, SessionKind, Terminal, Tmux
 from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_service_pb2 import Candidate, CreateRequest
 
+from sightline_server.capture import tmux_discovery
 from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.command import CommandSource
 from sightline_server.capture.inotify import Inotify
@@ -102,8 +103,6 @@ class Sources:
         """The pane that a request means, by its id; None when it means none."""
         if request.WhichOneof("origin") != "tmux":
             return None
-        from sightline_server.capture import tmux_discovery
-
         return await tmux_discovery.resolve(request.tmux)
 
     def record(self, request: CreateRequest, tmux: Tmux | None) -> SessionMessage:
@@ -159,8 +158,6 @@ class Sources:
 
     async def discover(self, socket_paths: Sequence[str]) -> tuple[list[Candidate], list[Error]]:
         """What could be adopted, and what could not be looked at."""
-        from sightline_server.capture import tmux_discovery
-
         return await tmux_discovery.discover(socket_paths, self._settings.tmux_socket)
 
 

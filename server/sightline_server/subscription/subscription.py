@@ -87,6 +87,7 @@ class Place(Position):
         self.subject = subject
         self.target = subject.log.head_seq
         self.introduced = False
+        self.began = False
         self.caught_up = False
 
 
@@ -123,6 +124,9 @@ class Subscription:
         for place in self._places.values():
             place.log.followers.add(place)
         try:
+            # All headers first: a client that is cut off a moment later knows every position to resume from.
+            for place in list(self._places.values()):
+                yield self._introduce(place)
             while True:
                 reason = self._end()
                 if reason is not None:
@@ -183,8 +187,9 @@ class Subscription:
 
     async def _signs_before(self, place: Place) -> AsyncIterator[bytes]:
         if not place.introduced:
-            place.introduced = True
-            yield sign(SubscribeResponse(header=Header(session=place.subject.describe(), cursor=place.cursor())))
+            yield self._introduce(place)
+        if not place.began:
+            place.began = True
             if self._request.snapshot and place.subject.has_terminal:
                 yield await self._snapshot(place)
         gap = place.skip_gone()
@@ -196,6 +201,10 @@ class Subscription:
             yield sign(SubscribeResponse(gap=place.skip_to(place.log.head_seq, GapReason.GAP_REASON_SLOW)))
             if place.subject.has_terminal:
                 yield await self._snapshot(place)
+
+    def _introduce(self, place: Place) -> bytes:
+        place.introduced = True
+        return sign(SubscribeResponse(header=Header(session=place.subject.describe(), cursor=place.cursor())))
 
     async def _snapshot(self, place: Place) -> bytes:
         """The screen; the events go on behind it."""

@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given, settings, strategies as st
-from support.logs import EPOCH, SECOND, LoggedSession, Sessions, events_of, notice, output, settled
-
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Channel, Event, EventKind
 from sightline.v1.session_pb2 import Cursor
 from sightline.v1.session_service_pb2 import (
@@ -28,6 +27,7 @@ from sightline_server.errors import BadField, BadPageToken, CursorAhead, EpochCh
 from sightline_server.log.session_log import Draft
 from sightline_server.subscription.pages import page
 from sightline_server.subscription.subscription import Subscription
+from support.logs import EPOCH, SECOND, LoggedSession, Sessions, events_of, notice, output, settled
 
 
 async def stream(sessions: Sessions, request: SubscribeRequest) -> AsyncIterator[SubscribeResponse]:
@@ -191,6 +191,15 @@ async def test_all_sessions_means_those_to_come_too_and_never_ends() -> None:
     assert (await anext(following)).caught_up.cursor.session_id == "late"
     await newcomer.log.append([notice("x")])
     assert seqs([await anext(following)]) == [1]
+
+
+async def test_all_sessions_are_introduced_before_the_first_event() -> None:
+    sessions = Sessions()
+    await ten(sessions, "a")
+    await ten(sessions, "b")
+    responses = await everything(sessions, ask("b", "a"))
+    assert [response.header.session.id for response in responses[:2]] == ["b", "a"]
+    assert signs(responses) == ["header", "header", "caught_up", "caught_up", "end"]
 
 
 async def test_what_is_no_longer_kept_is_named_exactly() -> None:
