@@ -129,7 +129,7 @@ def signal_group(leader: Identity, signal: int) -> bool:
 
 
 def tree(session_id: str, root: Identity | None) -> list[Identity]:
-    """The processes of a session that run now, the root among them; never this process.
+    """The processes of a session that run now, parents before their children; never this process.
 
     Found by descent from the root, by the root's session (which outlives it), and by `SESSION_VARIABLE` in their environment. Takes
     some 30 us for each process of the machine: call it in a thread.
@@ -149,7 +149,17 @@ def tree(session_id: str, root: Identity | None) -> list[Identity]:
         found.update(fresh)
         waiting += fresh
     found.discard(os.getpid())
-    return [Identity(pid, stats[pid].start, boot_id()) for pid in sorted(found) if stats[pid].state not in "ZX"]
+    order = sorted(found, key=lambda pid: _depth(pid, stats))
+    return [Identity(pid, stats[pid].start, boot_id()) for pid in order if stats[pid].state not in "ZX"]
+
+
+def _depth(pid: int, stats: dict[int, _Stat]) -> int:
+    """How many ancestors a process has. The looks at each were not taken at once, so that a circle of used-again pids could be."""
+    depth = 0
+    while pid in stats and depth < len(stats):
+        pid = stats[pid].parent
+        depth += 1
+    return depth
 
 
 async def end_tree(session_id: str, root: Identity | None, signal: int, grace: float) -> int:
@@ -165,7 +175,8 @@ async def end_tree(session_id: str, root: Identity | None, signal: int, grace: f
         fresh = set(left) - signalled
         if loop.time() >= deadline or signal == signals.SIGKILL:
             break
-        for identity in fresh:
+        for identity in (identity for identity in left if identity in fresh):
+            # A parent first: a shell that sees its child end would go on to its next command.
             send_signal(identity, signal)
             send_signal(identity, signals.SIGCONT)  # a stopped one would not see it
         signalled |= fresh

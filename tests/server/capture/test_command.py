@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ import pytest_asyncio
 from server.capture import command_host
 from server.capture.memory_sink import MemorySink
 from sightline_server import errors
-from sightline_server.capture import processes, relay_link
+from sightline_server.capture import processes, relay, relay_link
 from sightline_server.capture.base import Ending, Typed
 from sightline_server.capture.command import MAX_INPUT, CommandSource
 from sightline_server.capture.inotify import Inotify
@@ -74,6 +75,11 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(WAIT):
         while not condition():  # noqa: ASYNC110 - other processes set no events of ours
             await asyncio.sleep(0.005)
+
+
+def spooled(sink: MemorySink) -> int:
+    """Bytes of stdout that are in the spool."""
+    return sum(path.stat().st_size for path in sink.directory.glob("stdout.0*"))
 
 
 # --- to the end
@@ -143,11 +149,9 @@ async def test_a_background_child_that_holds_the_outputs_is_left_behind_and_live
         ending = await sink.ending()
         assert ending == Ending(exit_code=0, descendants_left=1)
         assert sink.written("stdout") == b"bye\n"
-        for path in sink.directory.iterdir():
-            path.unlink()
-        sink.directory.rmdir()
         await asyncio.to_thread((tmp_path / "go").write_text, "go\n")
         await until(lambda: mark.exists() and mark.read_text() == "survived\n")
+    assert spooled(sink) == len("bye\n"), "what nobody will read is not kept"
 
 
 async def test_a_child_that_ends_soon_after_is_waited_for(sink: MemorySink, inotify: Inotify) -> None:
@@ -242,6 +246,19 @@ async def test_a_command_has_no_terminal(sink: MemorySink, inotify: Inotify) -> 
         with pytest.raises(errors.NotAdopted):
             await source.release()
         await sink.ending()
+
+
+async def test_a_descriptor_that_means_something_else_by_now_is_not_written_to(sink: MemorySink, inotify: Inotify) -> None:
+    async with running(sink, inotify, "cat", stdin_open=True) as source:
+        started = relay_link.read_started(sink.directory)
+        assert started
+        assert started.stdin
+        other = dataclasses.replace(started, stdin=relay_link.Pipe(started.control.number, started.stdin.inode))
+        with pytest.raises(FileNotFoundError):
+            relay_link.type_bytes(other, relay.CONTROL_EOF)
+        await source.send(Typed(data=b"still open", eof=True))
+        await sink.ending()
+    assert sink.written("stdout") == b"still open"
 
 
 # --- ending

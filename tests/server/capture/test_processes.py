@@ -91,6 +91,15 @@ def test_descendants_are_found_by_descent_by_session_and_by_their_mark() -> None
         assert found == {b"-c", b"61", b"62", b"63"}
 
 
+def test_parents_come_before_their_children() -> None:
+    mark = session()
+    with program(mark, "sh -c 'sleep 60 & echo up; wait' & wait") as (process, identity):
+        found = [each.pid for each in processes.tree(mark, identity)]
+        parents = [int(Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[1]) for pid in found]
+        assert found[0] == process.pid
+        assert parents[1:] == found[:-1]
+
+
 async def test_a_tree_ends_with_the_signal_it_is_given() -> None:
     mark = session()
     with program(mark, "setsid sleep 60 & sleep 60 & echo up; wait") as (process, identity):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import sys
+import termios
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -63,6 +66,12 @@ def segments(directory: Path, channel: str) -> list[Path]:
 
 def size(directory: Path, channel: str) -> int:
     return sum(path.stat().st_size for path in segments(directory, channel))
+
+
+def unread(started: relay_link.Started) -> int:
+    """Bytes of orders that a relay has not taken."""
+    with open(f"/proc/{started.relay.pid}/fd/{started.control.number}", "wb") as pipe:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
 
 # --- command
@@ -175,6 +184,9 @@ def test_the_exit_is_told_only_when_all_that_the_program_wrote_is_in_the_spool(t
     child = started(tmp_path)
     assert child
     until(lambda: not Path(f"/proc/{child.child.pid}").exists(), "the last bytes are in the pipe, so the program can end")
+    for _ in range(2):  # a relay that takes a second order is through with all that came before the first
+        relay_link.order(child, b"?")
+        until(lambda: unread(child) == 0)
     assert relay_link.read_exit(tmp_path) is None
     assert len(read(tmp_path, "stdout")) == full + 4096
     finished(pid)
