@@ -122,15 +122,23 @@ def test_the_exit_code_of_a_terminal_that_ended_meanwhile_is_known(server: Serve
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     with connect(server.target) as stub:
-        session = create(stub, "sh", "-c", f"read x <{gate}; echo $x; exit 5", terminal=True)
+        session = create(stub, "sh", "-c", f"echo $$ >{tmp_path}/pid; read x <{gate}; echo $x; exit 5", terminal=True)
     server.kill()
     gate.write_text("go\n")
-    until((server.home / "spool" / session.id / "exit").exists)
+    until(lambda: has_exited(int((tmp_path / "pid").read_text())))
     server.start()
     with connect(server.target) as stub:
         events = follow(stub, session.id)
         assert data_of(events, "terminal") == b"go\r\n"
         assert completed(events).exit_code == 5
+
+
+def has_exited(pid: int) -> bool:
+    """It is gone, or waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
 
 def test_a_vanished_tmux_server_is_a_lost_session(server: ServerProcess) -> None:
