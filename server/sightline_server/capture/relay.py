@@ -432,15 +432,17 @@ class Command:
 
     def _move(self, fd: int, mover: Mover) -> None:
         before = mover.waiting
-        mover.move()
-        if mover.ended:
-            if not before:
-                self.poll.unregister(fd)
-        elif mover.waiting != before:
-            if mover.waiting:
-                self.poll.unregister(fd)
-            else:
-                self.poll.register(fd, select.POLLIN)
+        try:
+            mover.move()
+        finally:  # also when the directory is found gone: a closed pipe that is still polled would keep the relay spinning for ever
+            if mover.ended:
+                if not before:
+                    self.poll.unregister(fd)
+            elif mover.waiting != before:
+                if mover.waiting:
+                    self.poll.unregister(fd)
+                else:
+                    self.poll.register(fd, select.POLLIN)
 
     def _reap(self) -> None:
         _, self.status = posix.waitpid(self.child, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -427,3 +428,27 @@ def test_a_spec_that_is_cut_short_starts_nothing() -> None:
             relay.decode_spec(spec[:cut])
     with pytest.raises(ValueError, match="NUL"):
         relay.encode_spec([b"a\0b"], {}, b"/", False)
+
+
+def test_a_pipe_that_ends_in_a_directory_that_is_gone_leaves_the_relay_asleep(tmp_path: Path) -> None:
+    spool, gate = tmp_path / "spool", tmp_path / "gate"
+    spool.mkdir()
+    os.mkfifo(gate)
+    pid = run(spool, "sh", "-c", f"echo begun; read go <{gate}; exec >&-; exec sleep 60")
+    until(lambda: (spool / "stdout.00000000").exists() and (spool / "stdout.00000000").stat().st_size)
+    started = relay_link.read_started(spool)
+    assert started
+    shutil.rmtree(spool)
+    gate.write_text("go\n")
+    until(lambda: b"sleep" in Path(f"/proc/{started.child.pid}/cmdline").read_bytes())
+    asleep = 0
+
+    def for_a_while() -> bool:
+        nonlocal asleep
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
+        return asleep == 20
+
+    until(for_a_while, "the relay spins")
+    os.kill(started.child.pid, signal.SIGKILL)
+    assert finished(pid) == 0
