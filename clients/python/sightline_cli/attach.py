@@ -36,12 +36,14 @@ async def _attach(chosen: argparse.Namespace) -> int:
 
 async def attach(place: Place, session: Session, detach_key: str = DETACH_KEY) -> int:
     """Attaches this process's terminal until the session ends or the person leaves; returns the exit code."""
+    from sightline.v1.session_pb2 import SessionKind  # noqa: PLC0415
+
     from sightline_cli.attached import Attached  # noqa: PLC0415
     from sightline_cli.terminal import DetachKey  # noqa: PLC0415
 
     if session.HasField("end_time"):
         raise Complaint(f"{session.name} has ended: `sightline watch {session.name} --from-start` shows what it wrote")
-    if not session.HasField("terminal"):
+    if session.kind not in {SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN}:
         raise Complaint(
             f"{session.name} has no terminal: `sightline watch {session.name}` follows it, `sightline send {session.name}` types"
         )

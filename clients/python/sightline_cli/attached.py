@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sightline import errors
@@ -58,9 +59,7 @@ class Attached:
     async def run(self) -> int:
         """Attaches; returns the exit code when the session has ended or the person has left."""
         columns, rows = terminal.size(DRAWING)
-        self._introduce(columns, rows)
-        if self._ours:
-            await self._client.resize(self._session, columns, rows)
+        await self._introduce(columns, rows)
         loop = asyncio.get_running_loop()
         with terminal.raw(KEYS):
             loop.add_signal_handler(signal.SIGWINCH, self._window_changed)
@@ -72,11 +71,15 @@ class Attached:
                 loop.remove_signal_handler(signal.SIGWINCH)
                 await self._restore()
 
-    def _introduce(self, columns: int, rows: int) -> None:
+    async def _introduce(self, columns: int, rows: int) -> None:
         leave = "" if self._key.name == "none" else f"; {self._key.name} leaves"
-        there = self._session.terminal
         reach.note(f"attached to {self._session.name}{leave}")
-        if not self._ours and (there.columns, there.rows) != (columns, rows):
+        if self._ours:
+            with suppress(errors.FailedPrecondition):  # it has ended: the log will say how
+                await self._client.resize(self._session, columns, rows)
+            return
+        there = await self._client.snapshot(self._session)
+        if (there.columns, there.rows) != (columns, rows):
             reach.note(
                 f"{self._session.name} is a pane of {there.columns}x{there.rows} and keeps its size; "
                 f"this terminal is {columns}x{rows}, and may show it broken"
@@ -205,7 +208,8 @@ class Attached:
         else:
             self._farewell = f"{name} was ended"
             try:
-                await self._client.terminate(self._session)
+                # As a terminal does that is closed: a shell that somebody types in heeds no SIGTERM.
+                await self._client.terminate(self._session, signal=signal.SIGHUP)
             except errors.SightlineError as error:
                 self._farewell = f"{name} could not be ended: {error.message}"
         return self._left.result()

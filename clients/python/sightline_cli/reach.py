@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes, people
+from sightline_cli.command import Complaint
 
 if TYPE_CHECKING:
     from sightline import Client
 
 IN_PROCESS = "no server runs: this run is kept in memory only and gone when it ends (`sightline serve` starts a server)"
 MAX_SOCKET = 107  # bytes in the path of a Unix socket
+LAST_WORK = 5.0  # seconds that a server in this process gets to put things in order
 
 
 @dataclass(frozen=True)
@@ -88,25 +90,43 @@ async def anyone(client: Client) -> None:
 @asynccontextmanager
 async def own_server() -> AsyncIterator[str]:
     """A server in this process, reached through a Unix socket only; what it knows is in memory and in a directory that goes too."""
+    import asyncio  # noqa: PLC0415
     import shutil  # noqa: PLC0415
     import tempfile  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
 
     from sightline_server.app import Application  # noqa: PLC0415
+    from sightline_server.errors import SightlineError  # noqa: PLC0415
     from sightline_server.settings import Settings  # noqa: PLC0415
 
     # A home's path must leave room for the names of sockets in it.
     base = tempfile.gettempdir()
     home = Path(tempfile.mkdtemp(prefix="sightline-", dir=base if len(base) < MAX_SOCKET - 40 else "/tmp"))  # noqa: S108 - mkdtemp: 0700
+    settings = Settings(home=home, memory=True, grpc_address=None, web_address=None)
+    before = asyncio.all_tasks()
     try:
-        application = Application(Settings(home=home, memory=True, grpc_address=None, web_address=None))
+        application = Application(settings)
         await application.start()
         try:
-            yield f"unix:{home / 'sightline.sock'}"
+            yield f"unix:{settings.socket}"
         finally:
             await application.stop()
+            # What it still puts in order (a pane, its relay) is in the home, which goes now.
+            if left := asyncio.all_tasks() - before:
+                await asyncio.wait(left, timeout=LAST_WORK)
+            if settings.tmux_socket.exists():
+                await asyncio.to_thread(end_tmux, str(settings.tmux_socket))
+    except SightlineError as error:
+        raise Complaint(str(error)) from error
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def end_tmux(socket: str) -> None:
+    """Ends the tmux server there, if one is there."""
+    import subprocess  # noqa: PLC0415
+
+    subprocess.run(["tmux", "-S", socket, "kill-server"], capture_output=True, check=False)
 
 
 class Connection:

@@ -71,7 +71,7 @@ def test_an_adopted_pane_keeps_its_size_and_attach_says_so(served: Sightline, tm
     terminal.expect(rb"work is a pane of 90x20 and keeps its size; this terminal is 80x24")
     terminal.expect(rb"READY> ")
     terminal.type(b"echo $((40+2))\r")
-    terminal.expect(rb"\n42\r")
+    terminal.expect(rb"42\r\n")
     terminal.type(b"\x1d")
     assert terminal.ended() == 0
     assert tmux("display-message", "-p", "-t", "work", "#{window_width}x#{window_height}") == "90x20\n"

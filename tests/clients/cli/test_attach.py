@@ -21,7 +21,7 @@ def at_a_shell(served: Sightline, name: str = "shell") -> Terminal:
 def test_what_is_typed_goes_there_and_its_exit_code_comes_back(served: Sightline) -> None:
     terminal = at_a_shell(served)
     terminal.type(b"echo $((40+2))\r")
-    terminal.expect(rb"\n42\r")
+    terminal.expect(rb"42\r\n")
     terminal.type(b"exit 5\r")
     terminal.expect(rb"\[sightline\] shell failed with exit code 5")
     assert terminal.ended() == 5
@@ -65,7 +65,7 @@ def test_the_session_has_the_size_of_the_window_and_follows_it(served: Sightline
 def test_a_key_before_the_end_of_a_paste_is_not_lost(served: Sightline) -> None:
     terminal = at_a_shell(served)
     terminal.type(b"cat > /dev/null\r" + b"x" * 1000 + b"\r\x04echo $((40+2))\r")
-    terminal.expect(rb"\n42\r")
+    terminal.expect(rb"42\r\n")
 
 
 def test_a_server_that_dies_is_waited_for_and_what_was_typed_meanwhile_arrives(served: Sightline) -> None:
@@ -74,7 +74,7 @@ def test_a_server_that_dies_is_waited_for_and_what_was_typed_meanwhile_arrives(s
     terminal.expect(rb"\x1b\]2;shell: the server went away")
     terminal.type(b"echo $((40+2))\r")
     served.serve()
-    terminal.expect(rb"\n42\r")
+    terminal.expect(rb"42\r\n")
 
 
 def test_a_signal_restores_the_terminal(served: Sightline) -> None:
@@ -90,8 +90,10 @@ def test_a_signal_restores_the_terminal(served: Sightline) -> None:
 def test_questions_of_the_program_do_not_reach_the_persons_terminal(served: Sightline) -> None:
     terminal = at_a_shell(served)
     terminal.type(b"printf 'a\\033[6n\\033]11;?\\007\\033[cb\\n'; sleep 0.2; echo done\r")
-    terminal.expect(rb"\ndone")
-    assert b"\x1b[6n" not in terminal.screen
+    shown = terminal.expect(rb"\nab\r\n.*done\r\n" + PROMPT)[0]
+    assert b"\x1b[6n" not in shown
+    assert b"\x1b]11;?" not in shown
+    assert b"\x1b[c" not in shown
     terminal.type(b"\x1d")
     terminal.ended()
 
