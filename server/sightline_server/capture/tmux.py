@@ -35,9 +35,10 @@ TICK_SECONDS = 0.002  # between looks at what has no event: a FIFO's reader, an 
 
 NOT_STARTED = "the server went down before the program was started"
 TAIL_CAPTURE = (
-    "the pane's output is piped elsewhere by its owner, so tmux repeats it for us: slower (15 MB/s), and what is written "
-    "while this server is down is not seen"
+    "the pane's output is piped elsewhere by its owner, so tmux repeats it for us: slower (15 MB/s), and without what "
+    "is written while this server is down, or just before the pane closes"
 )
+TAIL_END = "tmux repeats nothing more of a pane that has closed: its last output may be missing"
 TAIL_HOLE = "tmux's repeating of the pane's output was interrupted: what was written meanwhile is not known"
 UNSEEN = "the exit code of a program that Sightline did not start is not known"
 
@@ -225,7 +226,10 @@ class TerminalSource(PaneSource):
                     await asyncio.sleep(TICK_SECONDS)
                 words = [os.fsencode(word) for word in self._argv]
                 variables = {os.fsencode(name): os.fsencode(value) for name, value in self._env.items()}
-                spec = relay.encode_spec(words, variables, os.fsencode(self._cwd), False)
+                try:
+                    spec = relay.encode_spec(words, variables, os.fsencode(self._cwd), False)
+                except ValueError as error:
+                    raise errors.BadField(field="env", problem=str(error)) from None
                 await asyncio.to_thread(_write_all, fd, spec)
                 while _is_launcher(self._held.program.pid, self._sink.directory):
                     self._raise_failure()
@@ -326,6 +330,11 @@ class AdoptedSource(PaneSource):
         except (errors.SightlineError, CommandFailed, ClientGone):
             return None  # it is there and does not answer: at the next look, perhaps
         return None
+
+    async def _completed(self, ending: Ending) -> Ending:
+        if self._tail and not ending.released:
+            await self._note_hole(TAIL_END)
+        return ending
 
     async def _take_over(self) -> None:
         """Puts a relay at the pane's pipe, or, where its owner has something there already, listens to its output."""

@@ -10,8 +10,10 @@ import os
 import signal as signals
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from typing import BinaryIO, cast
 
+from . import processes
+from .processes import Identity
 from .tmux_protocol import ControlParser, PaneOutput, Reply, command_line
 
 ATTACH_SECONDS = 10.0  # until a client must be attached
@@ -29,8 +31,10 @@ class ClientGone(Exception):
     """The client has ended: tmux went, or the session it was attached to. Whether a command under way was done is not known."""
 
 
-class ControlClient(asyncio.SubprocessProtocol):
+class ControlClient(asyncio.Protocol):
     """An attached client. Made by `attach`.
+
+    asyncio's own subprocesses are not used: one that is cancelled while it starts hangs its task, and the loop's end with it.
 
     Args:
         on_output: gets what panes write, where the client was not told to leave that out.
@@ -45,9 +49,11 @@ class ControlClient(asyncio.SubprocessProtocol):
         self._replies: deque[asyncio.Future[tuple[bytes, ...]]] = deque()
         self._attached: asyncio.Future[None] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
-        self._closed: asyncio.Future[None] = loop.create_future()
-        self._process: asyncio.SubprocessTransport | None = None
-        self._errors = b""
+        self._stdin: asyncio.WriteTransport | None = None
+        self._stdout: asyncio.BaseTransport | None = None
+        self._process: Identity | None = None
+        self._reaped: asyncio.Task[None] | None = None
+        self._strays: list[bytes] = []
 
     @classmethod
     async def attach(
@@ -58,15 +64,24 @@ class ControlClient(asyncio.SubprocessProtocol):
         on_output: Callable[[PaneOutput], None] | None = None,
     ) -> ControlClient:
         """Starts a client and waits until it is attached. Raises `CommandFailed` with tmux's words, TimeoutError."""
-        loop = asyncio.get_running_loop()
-        _, client = await loop.subprocess_exec(lambda: cls(on_output, on_gone), *argv, env=env, cwd="/")
+        client = cls(on_output, on_gone)
         try:
             async with asyncio.timeout(ATTACH_SECONDS):
+                await client._start(argv, env)
                 await client._attached
         except BaseException:
             await client.close()
             raise
         return client
+
+    async def _start(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        loop = asyncio.get_running_loop()
+        pid, stdin, stdout = _spawn(argv, env)
+        self._process = processes.identify(pid)
+        if self._process:
+            self._reaped = asyncio.create_task(processes.exited(self._process), name=f"tmux client {pid}")
+        self._stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, stdin)
+        self._stdout, _ = await loop.connect_read_pipe(lambda: self, stdout)
 
     @property
     def gone(self) -> bool:
@@ -79,7 +94,7 @@ class ControlClient(asyncio.SubprocessProtocol):
         `least_lines`: how many lines each reply has at least, where a program's text is in it. Raises `CommandFailed` for the first
         that was refused (the later ones were tried too), `ClientGone`.
         """
-        if self._process is None or self.gone:
+        if self._stdin is None or self.gone:
             raise ClientGone
         loop = asyncio.get_running_loop()
         line = b"".join(map(command_line, commands))
@@ -87,9 +102,7 @@ class ControlClient(asyncio.SubprocessProtocol):
         for number in range(len(commands)):
             self._parser.expect(least_lines[number] if least_lines else 0)
         self._replies.extend(replies)
-        stdin = self._process.get_pipe_transport(0)
-        assert isinstance(stdin, asyncio.WriteTransport)  # noqa: S101 - subprocess_exec makes it
-        stdin.write(line)
+        self._stdin.write(line)
         done = await asyncio.gather(*replies, return_exceptions=True)
         for reply in done:
             if isinstance(reply, BaseException):
@@ -98,64 +111,48 @@ class ControlClient(asyncio.SubprocessProtocol):
 
     def kill(self) -> None:
         """Ends it at once."""
-        # The transport's own `kill` and `close` wait for the child themselves, and asyncio complains that somebody did.
-        if self._process is not None and not self._closed.done():
-            with suppress(ProcessLookupError):
-                os.kill(self._process.get_pid(), signals.SIGKILL)
+        if self._process:
+            processes.send_signal(self._process, signals.SIGKILL)
         self._end()
 
     async def close(self) -> None:
         """Detaches, and ends a client that does not go by itself."""
-        if self._process is None or self._closed.done():
-            return
-        stdin = self._process.get_pipe_transport(0)
-        if isinstance(stdin, asyncio.WriteTransport) and not stdin.is_closing():
-            stdin.write(b"\n")  # an empty line detaches
-        await asyncio.wait([self._closed], timeout=CLOSE_SECONDS)
-        if not self._closed.done():
-            self.kill()
-            await asyncio.wait([self._closed], timeout=CLOSE_SECONDS)
+        if self._stdin and not self._stdin.is_closing():
+            if not self.gone:
+                self._stdin.write(b"\n")  # an empty line detaches
+            self._stdin.close()
+        if self._reaped:
+            await asyncio.wait([self._reaped], timeout=CLOSE_SECONDS)
+            if not self._reaped.done():
+                self.kill()
+                await asyncio.wait([self._reaped], timeout=CLOSE_SECONDS)
+        if self._stdout:
+            self._stdout.close()
+        self._end()
 
     # --- what asyncio calls
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `SubprocessProtocol`."""
-        assert isinstance(transport, asyncio.SubprocessTransport)  # noqa: S101 - what subprocess_exec promises
-        self._process = transport
-
-    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
-        """See `SubprocessProtocol`."""
-        assert isinstance(data, bytes)  # noqa: S101 - pipes give bytes
-        if fd != 1:
-            self._errors = (self._errors + data)[-1000:]
-            return
+    def data_received(self, data: bytes) -> None:
+        """See `Protocol`."""
         for message in self._parser.feed(data):
             if isinstance(message, PaneOutput):
                 if self._on_output:
                     self._on_output(message)
             elif isinstance(message, Reply):
                 self._reply(message)
+            elif not message.name:
+                self._strays.append(message.words)
             elif message.name == b"session-changed" and not self._attached.done():
                 self._attached.set_result(None)
 
-    def process_exited(self) -> None:
-        """See `SubprocessProtocol`."""
-        self._end()
-
     def connection_lost(self, _error: Exception | None) -> None:
-        """See `SubprocessProtocol`."""
+        """See `Protocol`."""
         self._end()
-        self._closed.set_result(None)
-
-    def pipe_connection_lost(self, fd: int, _error: Exception | None) -> None:
-        """See `SubprocessProtocol`."""
-        if fd == 1:
-            self._end()
 
     def _reply(self, reply: Reply) -> None:
         if reply.ours:
-            waiting = self._replies.popleft()
-            if waiting.done():
+            waiting = self._replies.popleft() if self._replies else None
+            if waiting is None or waiting.done():
                 return  # whoever asked has gone
             if reply.ok:
                 waiting.set_result(reply.lines)
@@ -169,7 +166,7 @@ class ControlClient(asyncio.SubprocessProtocol):
             return
         self._gone.set_result(None)
         if not self._attached.done():
-            self._attached.set_exception(CommandFailed(text([self._errors]) or "tmux ended without a word"))
+            self._attached.set_exception(CommandFailed(text(self._strays) or "tmux ended without a word"))
             self._attached.exception()  # nobody may be waiting any more
         for waiting in self._replies:
             if not waiting.done():
@@ -181,3 +178,21 @@ class ControlClient(asyncio.SubprocessProtocol):
 def text(lines: Sequence[bytes]) -> str:
     """Lines of tmux as text for people."""
     return b"\n".join(lines).decode("utf-8", "replace").strip()
+
+
+def _spawn(argv: Sequence[str], env: Mapping[str, str]) -> tuple[int, BinaryIO, BinaryIO]:
+    """Starts a client; returns its pid, what writes to it and what reads from it."""
+    (its_in, our_out), (our_in, its_out) = os.pipe(), os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((its_in, its_out, its_out))]
+    stdin, stdout = open(our_out, "wb", buffering=0), open(our_in, "rb", buffering=0)  # noqa: SIM115 - they become transports
+    try:
+        # A session of its own, so that a Ctrl-C in the server's terminal is not for it; it goes with its stdin.
+        pid = os.posix_spawn(argv[0], list(argv), env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=range(1, 32))
+    except OSError:
+        stdin.close()
+        stdout.close()
+        raise
+    finally:
+        os.close(its_in)
+        os.close(its_out)
+    return pid, cast("BinaryIO", stdin), cast("BinaryIO", stdout)

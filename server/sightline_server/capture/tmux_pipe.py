@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import processes, relay
 from .processes import Identity
-from .tmux_protocol import escape_format, quote
+from .tmux_protocol import escape_time, quote
 from .tmux_server import TmuxServer
 
 CHANNEL = "terminal"
@@ -27,7 +27,7 @@ async def open_pipe(server: TmuxServer, pane: str, directory: Path) -> bool:
 
     The look and the pipe are one command, so that nobody's pipe can be taken in between.
     """
-    pipe = b"pipe-pane -t %s %s" % (quote(pane), quote(escape_format(shell_command(directory))))
+    pipe = b"pipe-pane -t %s %s" % (quote(pane), quote(escape_time(shell_command(directory))))
     look: list[str | bytes] = ["display-message", "-p", "-t", pane, "#{pane_pipe}"]
     (before,), _ = await server.ask(pane, look, ["if-shell", "-F", "-t", pane, "#{pane_pipe}", "", pipe])
     return before == b"0"
@@ -35,7 +35,7 @@ async def open_pipe(server: TmuxServer, pane: str, directory: Path) -> bool:
 
 async def replace_pipe(server: TmuxServer, pane: str, directory: Path) -> None:
     """Pipes a pane into a relay, in the place of one that was killed. Raises as `TmuxServer.ask` does."""
-    await server.ask(pane, ["pipe-pane", "-t", pane, escape_format(shell_command(directory))])
+    await server.ask(pane, ["pipe-pane", "-t", pane, escape_time(shell_command(directory))])
 
 
 async def close_pipe(server: TmuxServer, pane: str, ours: Identity) -> None:

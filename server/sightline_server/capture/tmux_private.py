@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import SightlineError, TmuxServerNotFound
 from .tmux_control import CommandFailed
-from .tmux_protocol import escape_format
+from .tmux_protocol import escape_time
 from .tmux_server import TmuxServer
 
 SPOOL_OPTION = "@sightline_spool"  # of a pane: its spool directory, quoted for sh
@@ -72,7 +72,7 @@ class PrivateServer(TmuxServer):
         # Makes the window's size its own, whoever attaches; as a global option, `window-size manual` kills tmux 3.3a.
         sized = ["resize-window", "-x", columns, "-y", rows]
         option = ["set-option", "-p", SPOOL_OPTION, shlex.quote(str(spool))]
-        pipe = ["pipe-pane", escape_format(piped_to)]
+        pipe = ["pipe-pane", escape_time(piped_to)]
         for remaining in reversed(range(TRIES)):
             try:
                 lines = await self.run(made, sized, option, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])

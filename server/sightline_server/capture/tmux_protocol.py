@@ -42,7 +42,7 @@ class PaneOutput:
 
 @dataclass(frozen=True)
 class Notification:
-    """Anything else that tmux says by itself, such as `session-changed`."""
+    """Anything else that tmux says by itself, such as `session-changed`; without a name: words for people, such as an error."""
 
     name: bytes
     words: bytes
@@ -74,7 +74,7 @@ class ControlParser:
         if self._block is not None:
             return self._in_block(line)
         if not line.startswith(b"%"):
-            return None  # the DCS of a terminal, an empty line: nothing that was asked for
+            return Notification(b"", line) if line else None
         name, _, words = line[1:].partition(b" ")
         if name == b"output":
             pane, _, escaped = words.partition(b" ")
@@ -127,5 +127,10 @@ def escape_argument(word: str) -> str:
 
 
 def escape_format(text: str) -> str:
+    """Text that stays as it is where tmux expands formats."""
+    return text.replace("#", "##")
+
+
+def escape_time(text: str) -> str:
     """Text that stays as it is where tmux expands formats and the time."""
-    return text.replace("#", "##").replace("%", "%%")
+    return escape_format(text).replace("%", "%%")

@@ -138,25 +138,14 @@ class TmuxServer:
         for command in commands:
             words += [";"] * bool(words)
             words += [escape_argument(os.fsdecode(word)) for word in command]
-        process = await asyncio.create_subprocess_exec(
-            *await self._argv(),
-            *words,
-            env=environment(),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        argv = [*await self._argv(), *words]
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                out, err = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+            done = await asyncio.to_thread(_run, argv)
+        except subprocess.TimeoutExpired:
             raise TmuxSilent(socket=self.socket) from None
-        if process.returncode:
-            raise self._failure(CommandFailed(text([err])))
-        return out.decode("utf-8", "replace").splitlines()
+        if done.returncode:
+            raise self._failure(CommandFailed(text([done.stderr])))
+        return done.stdout.decode("utf-8", "replace").splitlines()
 
     async def ask(self, pane: str, *commands: Command, least_lines: Sequence[int] = ()) -> list[tuple[bytes, ...]]:
         """Sends commands about a pane over the held client, all at once; gives the lines of each reply.
@@ -251,3 +240,8 @@ class TmuxServer:
         if re.search("no server running|error connecting|lost server|server exited|no sessions", said):
             return TmuxServerNotFound(socket=self.socket)
         return failed
+
+
+def _run(argv: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    null = subprocess.DEVNULL
+    return subprocess.run(argv, env=environment(), cwd="/", stdin=null, capture_output=True, check=False, timeout=ANSWER_SECONDS)
