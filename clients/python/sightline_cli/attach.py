@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sightline_cli.command import Command, Complaint, add_session
-from sightline_cli.terminal import DETACH_KEY
+from sightline_cli.run import DETACH_KEY
 
 if TYPE_CHECKING:
     from sightline.v1.session_pb2 import Session

@@ -95,7 +95,9 @@ class Attached:
         try:
             await asyncio.wait({*flows, self._left}, return_when=asyncio.FIRST_COMPLETED)
             if self._left.done():
-                await asyncio.wait({asyncio.ensure_future(self._typist.sent())}, timeout=FAREWELL)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FAREWELL):
+                        await self._typist.sent()
                 return await self._leave_for_good()
             for flow in flows:
                 if flow.done() and flow is not drawing:
@@ -104,6 +106,7 @@ class Attached:
         finally:
             for flow in flows:
                 flow.cancel()
+            await asyncio.gather(*flows, return_exceptions=True)
 
     def _ended(self, completed: Completed | None) -> int:
         if completed is None:
@@ -218,8 +221,8 @@ class Attached:
         was_alternate = self._modes.alternate
         try:
             self._outlet.put(DRAWING, self._filter.finish() + self._modes.restore() + (b"" if was_alternate else b"\r\n"))
-            await asyncio.wait({asyncio.ensure_future(self._outlet.drain())}, timeout=FAREWELL)
         except OSError:
             return  # the terminal is gone
+        await self._outlet.drain_within(FAREWELL)
         if self._farewell:
             sys.stderr.write(f"\r[sightline] {self._farewell}\r\n")

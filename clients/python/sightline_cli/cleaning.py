@@ -137,12 +137,13 @@ async def clean(left: Left) -> list[str]:
         _tmux(one.socket, "pipe-pane", "-t", one.pane)
         tmux_pipe.finish(one.relay)
         done.append(f"pane {one.pane}: our pipe removed")
+    if left.has_tmux:
+        # First: its programs are told that their terminal is gone, which a shell heeds and SIGTERM it does not.
+        _tmux(str(left.settings.tmux_socket), "kill-server")
+        done.append("our tmux server: ended")
     for session in left.running:
         still = await processes.end_tree(session.session_id, session.root, signal.SIGTERM, GRACE)
         done.append(f"pid {', '.join(map(str, session.pids))}: {f'{still} could not be ended' if still else 'ended'}")
-    if left.has_tmux:
-        _tmux(str(left.settings.tmux_socket), "kill-server")
-        done.append("our tmux server: ended")
     return done + _remove(left)
 
 

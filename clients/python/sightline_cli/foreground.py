@@ -32,10 +32,10 @@ async def run_here(chosen: argparse.Namespace) -> int:
     attaches = chosen.tty and not chosen.json and sys.stdin.isatty() and sys.stdout.isatty()
     async with reach.server_or_own(chosen) as place:
         session = await start(place.client, chosen, stdin_open=chosen.stdin, size=size_here() if chosen.tty else None)
-        if attaches:
+        if attaches and not session.HasField("end_time"):
             from sightline_cli.attach import attach  # noqa: PLC0415
 
-            return await attach(place, session)
+            return await attach(place, session, chosen.detach_key)
         return await Foreground(place, session, chosen).run()
 
 
@@ -55,6 +55,7 @@ class Foreground:
         )
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._interrupted_at = 0.0
+        self._over = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
@@ -82,6 +83,7 @@ class Foreground:
         connection = reach.Connection(self._printer.note)
         stream = self._client.subscribe(self._session, on_disconnect=connection.lost, on_reconnect=connection.back)
         completed = await follow(stream, self._printer, self._outlet)
+        self._over = completed is not None
         await self._outlet.drain()
         return completed
 
@@ -137,14 +139,14 @@ class Foreground:
         name = self._session.name
         self._printer.note(f"{name} goes on: `sightline watch {name}` follows it again, `sightline stop {name}` ends it")
         # Whoever left does not wait for a reader that does not read.
-        await asyncio.wait({asyncio.ensure_future(self._outlet.drain())}, timeout=TWICE)
+        await self._outlet.drain_within(TWICE)
         return code
 
     async def _unread(self) -> int:
         name = self._session.name
         if self._local:
             await self._end_own()
-        else:
+        elif not self._over:
             reach.note(f"nobody reads the output any more; {name} goes on: `sightline stop {name}` ends it")
         return codes.BY_SIGNAL + signal.SIGPIPE
 

@@ -44,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program and returns its exit code; `arguments` default to those of the process."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _main(words)
+        try:
+            return _main(words)
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left is met with understanding
     except BrokenPipeError:
         # Whoever read our output has left (`| head`). Python would complain once more when it closes stdout.
         with suppress(OSError):

@@ -12,6 +12,7 @@ import os
 import select
 import threading
 from collections import deque
+from contextlib import suppress
 
 MAX_WAITING = 4 * 1024 * 1024  # bytes given and not yet written, from which `room` waits
 MAX_JOINED = 256 * 1024  # bytes in one write
@@ -51,6 +52,12 @@ class Outlet:
     async def drain(self) -> None:
         """Returns when all is written. Raises what a write failed with."""
         await self._until(0)
+
+    async def drain_within(self, seconds: float) -> None:
+        """As `drain`, but gives up after so many seconds, or when nobody reads: for those who leave anyway."""
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(seconds):
+                await self.drain()
 
     def close(self) -> None:
         """No more bytes will come. What is waiting is still written, by and by, if the process lives."""

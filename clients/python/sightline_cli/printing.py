@@ -16,6 +16,7 @@ from sightline.v1.session_service_pb2 import Gap
 
 from sightline_cli import people, words
 from sightline_cli.lines import Line, Screen
+from sightline_cli.modes import Modes
 from sightline_cli.queries import QueryFilter
 
 OWN = {"", "stdout", "stderr", "terminal"}
@@ -65,7 +66,7 @@ class Look:
         stderr_is_terminal: and so notes begin on a line of their own.
         colour: stderr in colour, notes dim.
         names: each line begins with its session's name.
-        everything: events that are not output are shown too, a line each.
+        everything: events that are not output are output too, a line each.
     """
 
     stdout_is_terminal: bool = False
@@ -92,6 +93,7 @@ class ScreenPrinter:
         self._names: dict[str, str] = {}
         self._lines: dict[tuple[str, str, int], Line] = {}
         self._filters: dict[str, QueryFilter] = {}
+        self._modes = Modes()
         dim = people.COLOURS["dim"].encode() if how.colour else b""
         self._note = Line(b"[sightline] ", dim, people.RESET.encode() if how.colour else b"")
 
@@ -104,7 +106,10 @@ class ScreenPrinter:
         kind = event.WhichOneof("payload")
         if kind == "output":
             self._output(event)
-        elif kind in MATTERS or self._look.everything:
+        elif self._look.everything:
+            line = self._line(event.session_id, event.source if event.source not in OWN else "sightline", 1)
+            self._put(1, line, words.line(event).encode(errors="replace") + b"\n")
+        elif kind in MATTERS:
             self._say(event.session_id, words.line(event))
 
     def gap(self, gap: Gap) -> None:
@@ -119,6 +124,8 @@ class ScreenPrinter:
         """See `Printer`."""
         for filtered in self._filters.values():
             self._outlet.put(1, filtered.finish())
+        if self._filters:
+            self._outlet.put(1, self._modes.restore())
         for descriptor in (1, 2):
             self._outlet.put(descriptor, self._screens[descriptor].finish())
 
@@ -132,6 +139,7 @@ class ScreenPrinter:
             descriptor = 2
         elif event.output.channel == e.CHANNEL_TERMINAL and self._look.stdout_is_terminal:
             data = self._filters.setdefault(event.session_id, QueryFilter()).feed(data)
+            self._modes.feed(data)
         self._put(descriptor, self._line(event.session_id, event.source, descriptor), data)
 
     def _put(self, descriptor: int, line: Line, data: bytes) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sightline import Client
     from sightline.v1.session_pb2 import Session
 
+DETACH_KEY = "C-]"  # as telnet's: free in shells, editors and agents, and no signal in cooked terminals
 DEFAULT_SIZE = (80, 24)  # columns, rows: of a terminal that nobody looks at
 
 
@@ -30,7 +31,12 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _start_arguments(parser)
     parser.add_argument("-d", "--detach", action="store_true", help="start it, print its name, and return")
-    parser.add_argument("--stdin", action="store_true", help="pass this command's standard input on to the program")
+    parser.add_argument(
+        "--stdin", action="store_true", help="pass this command's standard input on to the program; only its length is logged"
+    )
+    parser.add_argument(
+        "--detach-key", metavar="KEY", default=DETACH_KEY, help=f"with --tty: the key that leaves; default: {DETACH_KEY}"
+    )
     add_json(parser, "one event a line, as canonical JSON, instead of the output")
     parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
 

@@ -13,7 +13,6 @@ from sightline_cli.command import Command, Complaint, add_json, add_session, dur
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
-    from sightline import Client
     from sightline.v1.event_pb2 import SessionState
     from sightline.v1.session_pb2 import Session
 
@@ -218,32 +217,33 @@ def _stop_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--signal", metavar="SIG", help="the signal to begin with, by name or number; default: TERM")
     parser.add_argument("--grace", metavar="TIME", type=duration, help="KILL follows after this long; default: 5s")
     parser.add_argument("--kill", action="store_true", help="KILL at once; and end adopted panes too, instead of letting them go")
+    add_json(parser, "print each session as it is then, as JSON")
 
 
 async def _stop(chosen: argparse.Namespace) -> int:
-    from sightline_cli import reach  # noqa: PLC0415
+    from sightline_cli import printing, reach  # noqa: PLC0415
 
     number = _signal(chosen.signal) if chosen.signal else 9 if chosen.kill else 0
     async with reach.server(chosen) as client:
 
         async def stop(name: str) -> None:
-            session = await client.get(name)
-            if _is_adopted(session) and not chosen.kill and not session.HasField("end_time"):
-                await client.release(session)
-                print(f"{session.name}: let go; it still runs in {what(session)} (`--kill` would end it)")
+            before = await client.get(name)
+            if _is_adopted(before) and not chosen.kill and not before.HasField("end_time"):
+                after = await client.release(before)
+                text = f"let go; it still runs in {what(before)} (`--kill` would end it)"
             else:
-                await _terminate(client, session, number, chosen.grace)
+                after = await client.terminate(before, signal=number, grace=chosen.grace)
+                text = _how(before, after)
+            print(printing.to_json(after) if chosen.json else f"{after.name}: {text}")
 
         return await reach.each(chosen.sessions, stop)
 
 
-async def _terminate(client: Client, session: Session, number: int, grace: float | None) -> None:
+def _how(before: Session, after: Session) -> str:
     from sightline_cli import words as say  # noqa: PLC0415
 
-    before = session.HasField("end_time")
-    after = await client.terminate(session, signal=number, grace=grace)
     how = say.ending(after.outcome, exit_code_of(after), after.signal)
-    print(f"{after.name}: {'had ended before: ' if before else ''}{how}")
+    return f"had ended before: {how}" if before.HasField("end_time") else how
 
 
 def _is_adopted(session: Session) -> bool:

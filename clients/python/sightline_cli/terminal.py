@@ -11,10 +11,6 @@ from contextlib import contextmanager, suppress
 
 from sightline_cli.command import Complaint
 
-NAMED = {"none": b"", "C-space": b"\x00"}
-DETACH_KEY = "C-]"
-"""As telnet's: free in shells, editors and agents, and no signal in cooked terminals."""
-
 
 @contextmanager
 def raw(descriptor: int) -> Iterator[None]:

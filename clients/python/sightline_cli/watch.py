@@ -53,7 +53,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinds", metavar="K,K", type=words, default=[], help="only these kinds of events, such as output,input,state_changed"
     )
-    parser.add_argument("--all-events", action="store_true", help="show also what is not output, one line on stderr for each event")
+    parser.add_argument("--all-events", action="store_true", help="show also what is not output, a line for each event")
     add_json(parser, "one event a line, as canonical JSON: all kinds, unless --kinds says which")
     parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
 

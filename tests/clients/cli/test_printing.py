@@ -99,13 +99,20 @@ def test_what_was_lost_is_told_and_what_merely_happened_is_not() -> None:
 def test_everything_is_a_line_when_asked_for() -> None:
     state = Event(session_id="s")
     state.state_changed.state = SESSION_STATE_WORKING
-    assert printed(Look(everything=True), state).err == b"[sightline] working\n"
+    kept = printed(Look(everything=True), output(b"10%"), state)
+    assert (kept.out, kept.err) == (b"10%\n[sightline] working\n", b"")
 
 
 def test_questions_reach_a_pipe_and_no_terminal() -> None:
     asked = output(b"a\x1b[6nb", CHANNEL_TERMINAL)
     assert printed(Look(), asked).out == b"a\x1b[6nb"
-    assert printed(TERMINAL, asked).out == b"ab"
+    assert printed(TERMINAL, asked).out == b"ab" + RESET
+
+
+def test_what_a_program_switched_on_a_terminal_is_switched_back() -> None:
+    switched = output(b"\x1b[?25lx", CHANNEL_TERMINAL)
+    assert printed(TERMINAL, switched).out == b"\x1b[?25lx" + RESET + b"\x1b[?25h"
+    assert printed(Look(), switched).out == b"\x1b[?25lx"
 
 
 def test_a_gap_says_what_is_missing_and_why() -> None:

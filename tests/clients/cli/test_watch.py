@@ -66,11 +66,10 @@ def test_every_session_includes_those_to_come(served: Sightline) -> None:
     assert watching.ended() == (130, b"[web] hello\n", b"")
 
 
-def test_other_kinds_are_lines_on_stderr_when_asked_for(served: Sightline) -> None:
+def test_other_kinds_are_lines_when_asked_for(served: Sightline) -> None:
     served.run("run", "--name", "build", "--", "sh", "-c", "exit 2", code=2)
-    done = served.run("watch", "build", "--from-start", "--kinds", "completed")
-    assert done.stderr == b"[sightline] failed with exit code 2\n"
-    everything = served.run("watch", "build", "--from-start", "--all-events").stderr.decode()
+    assert served.out("watch", "build", "--from-start", "--kinds", "completed") == "[sightline] failed with exit code 2\n"
+    everything = served.out("watch", "build", "--from-start", "--all-events")
     assert "[sightline] failed with exit code 2" in everything
     assert "ended" in everything
 

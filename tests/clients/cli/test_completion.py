@@ -1,0 +1,45 @@
+"""Tab: what a shell offers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from clients.cli.program import SIGHTLINE, Sightline
+from sightline_cli.main import all_commands
+
+ASK = """
+PATH={bin}:$PATH
+source <(sightline completion bash)
+COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_sightline
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+def offered(sightline: Sightline, words: str) -> set[str]:
+    """What bash offers for the last of these words."""
+    script = ASK.format(bin=Path(SIGHTLINE).parent, words=words)
+    done = subprocess.run(["bash", "-c", script], env=sightline.env, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+def test_bash_offers_commands_flags_and_names(served: Sightline) -> None:
+    served.run("run", "-d", "--name", "web", "--", "sleep", "60")
+    assert offered(served, "sightline wa") == {"watch", "wait"}
+    assert offered(served, "sightline watch --ti --ta") == {"--tail", "--target"}
+    assert offered(served, "sightline watch w") == {"web"}
+    assert offered(served, "sightline completion ''") == {"bash", "zsh", "fish"}
+    assert "seq" in offered(served, "sightline run -- seq")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_every_command_and_option(alone: Sightline, shell: str) -> None:
+    script = alone.out("completion", shell)
+    for word in [*(command.name for command in all_commands()), "until-caught-up", "detach-key"]:
+        assert word in script
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script.encode(), check=True, timeout=20)
