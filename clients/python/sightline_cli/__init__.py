@@ -3,23 +3,28 @@
 main        the entry: finds the command, runs it, turns what goes wrong into one line and an exit code
 command     what a command is, and the kinds of arguments that several share
 codes       exit codes
-people      ages, sizes, tables and colours, for people
+
+run         run, create; `foreground` is what `run` does then
+watch       watch
+attach      attach; `attached` is the terminal at work
+steer       send, interrupt, resize, snapshot
+sessions    ls, show
+endings     wait, stop, rm
+adopt       adopt, release
+serve       serve
+doctor      doctor; `checks` look, `cleaning` removes
+completion  completion
+
 reach       the way to a server: the one that runs, or one in this process
-intake      reading standard input without stopping everything else
-outlet      writing to standard output without stopping everything else
+follow      the loop that shows a subscription to its end
+printing    what a stream of events looks like: bytes, prefixed lines, JSON
 lines       bytes of several writers made into prefixed lines
 words       one event in one line, for people
-printing    what a stream of events looks like: bytes, prefixed lines, JSON
-queries     takes a terminal's questions out of output that is shown again
-run         run, create
-watch       watch
-steer       send, interrupt, resize, snapshot
-sessions    ls, show, wait, stop, rm
-adopt       adopt, release
-attach      attach: a person's terminal on a session
-terminal    the person's own terminal: raw mode, size, restoring it
+people      ages, sizes, tables and colours, for people
+intake      reading standard input without stopping everything else
+outlet      writing to standard output without stopping everything else
+terminal    the person's own terminal: raw mode, size, the key that leaves
 typist      gathers what is typed while one send is on its way
-serve       serve
-doctor      doctor, with its checks in `checks`
-completion  completion
+queries     takes a terminal's questions out of output that is shown again
+modes       remembers what was switched in a terminal, to switch it back
 """

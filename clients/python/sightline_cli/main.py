@@ -14,16 +14,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sightline_cli import adopt, attach, codes, completion, doctor, run, serve, sessions, steer, watch
+from sightline_cli import adopt, attach, codes, completion, doctor, endings, run, serve, sessions, steer, watch
 from sightline_cli.command import Command, Complaint, Parser, add_remote, describe, examples
 
 IMPORTED = 50_000  # new objects between two looks for garbage
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("start something", (run.RUN, run.CREATE, adopt.ADOPT)),
-    ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, sessions.WAIT)),
+    ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
     ("steer it", (steer.SEND, steer.INTERRUPT, steer.RESIZE)),
-    ("end it", (sessions.STOP, adopt.RELEASE, sessions.RM)),
+    ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
     ("the server", (serve.SERVE, doctor.DOCTOR, completion.COMPLETION)),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -62,7 +63,10 @@ async def server_or_own(chosen: argparse.Namespace) -> AsyncIterator[Place]:
     import sightline  # noqa: PLC0415
 
     async with own_server() as target, sightline.connect(target) as client:
-        yield Place(client, local=True)
+        try:
+            yield Place(client, local=True)
+        finally:
+            await end_all(client)
 
 
 async def each(sessions: Sequence[str], do: Callable[[str], Awaitable[object]]) -> int:
@@ -79,6 +83,13 @@ async def each(sessions: Sequence[str], do: Callable[[str], Awaitable[object]]) 
             print(f"sightline: {error.message}", file=sys.stderr)
             code = codes.FAILED
     return code
+
+
+async def end_all(client: Client) -> None:
+    """Ends what still runs: a session whose server goes with this process has nobody who could ever end it."""
+    async for session in client.list():
+        if not session.HasField("end_time"):
+            await client.terminate(session, signal=signal.SIGKILL)
 
 
 async def anyone(client: Client) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,18 @@ def test_without_a_server_a_second_ctrl_c_ends_the_tree(alone: Sightline) -> Non
     until(program.interrupted, "the second Ctrl-C ends it")
     assert program.ended()[0] == 130
     assert not runs(int(child))
+
+
+@pytest.mark.parametrize("seconds", [0.25, 0.35])
+def test_without_a_server_a_ctrl_c_at_any_time_leaves_nothing_running(alone: Sightline, tmp_path: Path, seconds: float) -> None:
+    alone.env["TMPDIR"] = str(tmp_path)
+    program = alone.start("run", "--", "sleep", f"300.{seconds}")
+    with suppress(subprocess.TimeoutExpired):
+        program.process.wait(seconds)
+    program.signal(signal.SIGINT)
+    until(lambda: program.process.poll() is not None, "the end")
+    assert subprocess.run(["pgrep", "-fx", f"sleep 300.{seconds}"], capture_output=True, check=False).stdout == b""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_server_nothing_can_be_detached(alone: Sightline) -> None:

@@ -1,0 +1,172 @@
+"""wait, stop, rm: the end of sessions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from sightline_cli import codes
+from sightline_cli.command import Command, Complaint, add_json, add_session, duration, words
+from sightline_cli.sessions import exit_code_of, state_of, what
+
+if TYPE_CHECKING:
+    from sightline.v1.session_pb2 import Session
+
+UNTIL = ("waiting", "idle", "ended")
+
+
+# --- wait
+
+
+def _wait_arguments(parser: argparse.ArgumentParser) -> None:
+    add_session(parser)
+    parser.add_argument(
+        "--until", metavar="S,S", type=words, default=["ended"], help="which state to wait for: ended (default), waiting, idle"
+    )
+    parser.add_argument("--timeout", metavar="TIME", type=duration, help="give up after this long (30s, 10m), with exit code 124")
+    parser.add_argument("--after", metavar="SEQ", type=int, default=0, help="only a state reached behind this event counts")
+    add_json(parser, "print the answer as JSON: the session, and the event that was waited for")
+
+
+async def _wait(chosen: argparse.Namespace) -> int:
+    from sightline.v1.event_pb2 import SessionState  # noqa: PLC0415
+
+    from sightline_cli import printing, reach  # noqa: PLC0415
+
+    if not set(chosen.until) <= set(UNTIL):
+        raise Complaint(f"one can wait until a session is {', '.join(UNTIL)}, not {', '.join(chosen.until)}", codes.USAGE)
+    states = [state_of(SessionState, word) for word in chosen.until]
+    async with reach.server(chosen) as client:
+        answer = await client.wait(chosen.session, until=states, after_seq=chosen.after, timeout=chosen.timeout)
+    if chosen.json:
+        print(printing.to_json(answer))
+    if answer.timed_out:
+        if not chosen.json:
+            print(f"sightline: {chosen.session} is not {' or '.join(chosen.until)} yet", file=sys.stderr)
+        return codes.TIMED_OUT
+    session = answer.session
+    if not session.HasField("end_time"):
+        return codes.OK
+    return codes.of_ending(exit_code_of(session), session.signal)
+
+
+# --- stop
+
+
+def _stop_arguments(parser: argparse.ArgumentParser) -> None:
+    add_session(parser, "+")
+    parser.add_argument("--signal", metavar="SIG", help="the signal to begin with, by name or number; default: TERM")
+    parser.add_argument("--grace", metavar="TIME", type=duration, help="KILL follows after this long; default: 5s")
+    parser.add_argument("--kill", action="store_true", help="KILL at once; and end adopted panes too, instead of letting them go")
+    add_json(parser, "print each session as it is then, as JSON")
+
+
+async def _stop(chosen: argparse.Namespace) -> int:
+    from sightline_cli import printing, reach  # noqa: PLC0415
+
+    number = _signal(chosen.signal) if chosen.signal else 9 if chosen.kill else 0
+    async with reach.server(chosen) as client:
+
+        async def stop(name: str) -> None:
+            before = await client.get(name)
+            if _is_adopted(before) and not chosen.kill and not before.HasField("end_time"):
+                after = await client.release(before)
+                text = f"let go; it still runs in {what(before)} (`--kill` would end it)"
+            else:
+                after = await client.terminate(before, signal=number, grace=chosen.grace)
+                text = _how(before, after)
+            print(printing.to_json(after) if chosen.json else f"{after.name}: {text}")
+
+        return await reach.each(chosen.sessions, stop)
+
+
+def _how(before: Session, after: Session) -> str:
+    from sightline_cli import words as say  # noqa: PLC0415
+
+    how = say.ending(after.outcome, exit_code_of(after), after.signal)
+    return f"had ended before: {how}" if before.HasField("end_time") else how
+
+
+def _is_adopted(session: Session) -> bool:
+    """Sightline did not start it, so it does not end it unasked."""
+    from sightline_cli import words as say  # noqa: PLC0415
+
+    return say.kind(session.kind) not in {"command", "terminal"}
+
+
+def _signal(word: str) -> int:
+    import signal  # noqa: PLC0415
+
+    if word.isdigit() and 0 < int(word) < signal.NSIG:
+        return int(word)
+    name = "SIG" + word.upper().removeprefix("SIG")
+    try:
+        return signal.Signals[name].value
+    except KeyError:
+        raise Complaint(f"{word!r} is no signal: give a name such as TERM or INT, or a number", codes.USAGE) from None
+
+
+# --- rm
+
+
+def _rm_arguments(parser: argparse.ArgumentParser) -> None:
+    add_session(parser, "*")
+    parser.add_argument("--ended", action="store_true", help="every session that has ended")
+
+
+async def _rm(chosen: argparse.Namespace) -> int:
+    from sightline.v1.event_pb2 import SessionState  # noqa: PLC0415
+
+    from sightline_cli import reach  # noqa: PLC0415
+
+    if bool(chosen.sessions) == chosen.ended:
+        raise Complaint("name the sessions to forget, or give --ended for all that have ended", codes.USAGE)
+    async with reach.server(chosen) as client:
+        sessions = chosen.sessions
+        if chosen.ended:
+            sessions = [session.id async for session in client.list(states=[SessionState.SESSION_STATE_ENDED])]
+        code = await reach.each(sessions, client.delete)
+    if chosen.ended and code == codes.OK:
+        print(f"{len(sessions)} forgotten")
+    return code
+
+
+WAIT = Command(
+    name="wait",
+    summary="Wait until a session ends, or needs somebody.",
+    when="""\
+The exit code is the session's own when it ends (128 + N for signal N), 0 when it waits or idles as
+asked, and 124 when the time is over first. Does not print its output: `sightline watch` does.""",
+    examples=(
+        ("sightline wait build && sightline run -- ./deploy", "go on when it has succeeded"),
+        ("sightline wait build --timeout 10m", "at most ten minutes"),
+        ("sightline wait agent --until waiting,idle", "until somebody must answer"),
+    ),
+    arguments=_wait_arguments,
+    run=_wait,
+)
+
+STOP = Command(
+    name="stop",
+    summary="End sessions: the whole tree of processes. Adopted panes are let go.",
+    when="""\
+SIGTERM first, SIGKILL to what is left after 5 seconds; returns when it is over. The log stays. A pane that
+was adopted is not ours to end: it is released and still runs, unless --kill is given.""",
+    examples=(
+        ("sightline stop web", "end it"),
+        ("sightline stop web --signal INT --grace 30s", "more gently"),
+        ("sightline stop web --kill", "at once"),
+    ),
+    arguments=_stop_arguments,
+    run=_stop,
+)
+
+RM = Command(
+    name="rm",
+    summary="Forget ended sessions and their logs.",
+    when="There is no way back. Sessions that still run are refused: stop them first.",
+    examples=(("sightline rm build", "forget one"), ("sightline rm --ended", "forget all that have ended")),
+    arguments=_rm_arguments,
+    run=_rm,
+)
