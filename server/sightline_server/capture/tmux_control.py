@@ -126,8 +126,6 @@ class ControlClient(asyncio.Protocol):
             if not self._reaped.done():
                 self.kill()
                 await asyncio.wait([self._reaped], timeout=CLOSE_SECONDS)
-        if self._stdout:
-            self._stdout.close()
         self._end()
 
     # --- what asyncio calls
@@ -165,6 +163,9 @@ class ControlClient(asyncio.Protocol):
         if self._gone.done():
             return
         self._gone.set_result(None)
+        for transport in (self._stdin, self._stdout):
+            if transport:
+                transport.close()
         if not self._attached.done():
             self._attached.set_exception(CommandFailed(text(self._strays) or "tmux ended without a word"))
             self._attached.exception()  # nobody may be waiting any more

@@ -19,6 +19,7 @@ from sightline.v1.session_service_pb2 import Candidate
 
 from ..errors import BadField, PaneNotFound, SightlineError, TmuxServerNotFound
 from . import tmux_server
+from .tmux_control import CommandFailed
 
 CONNECT_SECONDS = 1.0  # for a server to take a connection, before its socket counts as stale
 
@@ -61,9 +62,13 @@ def default_socket() -> Path:
 
 
 def _resolve(path: Path, target: str) -> Tmux:
-    answer = _command(path, "display-message", "-p", "-t", target, "#{pane_id} #{pid} #{pane_dead}")
-    # tmux answers for a pane that is not there too, with nothing about it.
-    match = _FOUND.fullmatch(answer[0] if answer else "")
+    # Of a target that is half right, display-message makes the nearest pane there is; capture-pane refuses it.
+    exact = ("capture-pane", "-p", "-S", "0", "-E", "0", "-t", target, ";")
+    try:
+        answer = _command(path, *exact, "display-message", "-p", "-t", target, "#{pane_id} #{pid} #{pane_dead}")
+    except CommandFailed:
+        raise PaneNotFound(target=target, socket=path) from None
+    match = _FOUND.fullmatch(answer[-1] if answer else "")
     if match is None or match[3] == "1":
         raise PaneNotFound(target=target, socket=path)
     return Tmux(socket_path=str(path), target=target, pane_id=match[1], server_pid=int(match[2]))
@@ -77,9 +82,9 @@ def _discover(named: Sequence[Path], private: Path) -> tuple[list[Candidate], li
             continue
         try:
             candidates += _panes(path)
-        except TmuxServerNotFound as error:
+        except (TmuxServerNotFound, CommandFailed):  # a server that goes just now refuses the command
             if path in named:
-                problems.append(_problem(error))
+                problems.append(_problem(TmuxServerNotFound(socket=path)))
         except SightlineError as error:
             return candidates, [_problem(error)]  # there is no tmux to ask
     return candidates, problems
@@ -109,7 +114,7 @@ def _panes(path: Path) -> Iterable[Candidate]:
 
 
 def _command(path: Path, *words: str) -> list[str]:
-    """What a tmux command prints. Raises `TmuxNotInstalled`, `TmuxTooOld`, `TmuxServerNotFound`."""
+    """What tmux commands print. Raises `TmuxNotInstalled`, `TmuxTooOld`, `TmuxServerNotFound`, `CommandFailed`."""
     tmux_server.program()
     # Not asked by tmux itself: it would remove the socket of a server that is only starting.
     if not _answers(path):
@@ -118,7 +123,7 @@ def _command(path: Path, *words: str) -> list[str]:
 
     answer = libtmux.Server(socket_path=str(path)).cmd(*words)
     if answer.returncode:
-        raise TmuxServerNotFound(socket=path)
+        raise CommandFailed("\n".join(answer.stderr))
     return list(answer.stdout)
 
 

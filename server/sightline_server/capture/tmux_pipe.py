@@ -23,14 +23,15 @@ def shell_command(directory: Path) -> str:
 
 
 async def open_pipe(server: TmuxServer, pane: str, directory: Path) -> bool:
-    """Pipes a pane into a relay. False: it has a pipe already, which stays as it is. Raises as `TmuxServer.ask` does.
+    """Pipes a pane into a relay. False: it has a pipe already, which stays as it is. Raises as `TmuxServer.run` does.
 
     The look and the pipe are one command, so that nobody's pipe can be taken in between.
     """
     pipe = b"pipe-pane -t %s %s" % (quote(pane), quote(escape_time(shell_command(directory))))
-    look: list[str | bytes] = ["display-message", "-p", "-t", pane, "#{pane_pipe}"]
-    (before,), _ = await server.ask(pane, look, ["if-shell", "-F", "-t", pane, "#{pane_pipe}", "", pipe])
-    return before == b"0"
+    look = ["display-message", "-p", "-t", pane, "#{pane_pipe}"]
+    # By a process of its own: over the held client the command inside would answer too.
+    before = await server.run(look, ["if-shell", "-F", "-t", pane, "#{pane_pipe}", "", pipe])
+    return before == ["0"]
 
 
 async def replace_pipe(server: TmuxServer, pane: str, directory: Path) -> None:

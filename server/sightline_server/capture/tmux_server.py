@@ -150,6 +150,7 @@ class TmuxServer:
     async def ask(self, pane: str, *commands: Command, least_lines: Sequence[int] = ()) -> list[tuple[bytes, ...]]:
         """Sends commands about a pane over the held client, all at once; gives the lines of each reply.
 
+        Not for commands that run others (`if-shell`, `source-file`): those answer too, and nobody waits for that.
         Raises `CommandFailed`, `ClientGone`, `TmuxServerNotFound`, `TmuxSilent`.
         """
         client = self._client
