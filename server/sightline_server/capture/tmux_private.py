@@ -88,14 +88,6 @@ class PrivateServer(TmuxServer):
         """Sets a pane's size. Raises as `ask` does."""
         await self.query(pane, ["resize-window", "-t", pane, "-x", str(columns), "-y", str(rows)])
 
-    async def reap(self, pane: str) -> None:
-        """Makes the server look for programs that have exited. Raises as `ask` does.
-
-        A tmux built with libutempter, as Debian's is, misses the SIGCHLD of a program whose terminal it is just signing off, until
-        another child of it exits.
-        """
-        await self.ask(pane, ["run-shell", "-b", ":"])
-
     async def kill(self, pane: str) -> None:
         """Removes a pane; the server goes with its last one. One that is gone needs no removing."""
         with suppress(CommandFailed, SightlineError):

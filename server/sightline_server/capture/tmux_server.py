@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TmuxNotInstalled, TmuxServerNotFound, TmuxSilent, TmuxTooOld
-from . import processes
-from .processes import Identity
 from .tmux_control import ClientGone, Command, CommandFailed, ControlClient, text
 from .tmux_protocol import PaneOutput, escape_argument
 
@@ -197,10 +195,13 @@ class TmuxServer:
             tty=tty,
         )
 
-    async def identity(self) -> Identity | None:
-        """The server's process. Raises `TmuxServerNotFound`."""
-        lines = await self.run(["display-message", "-p", "#{pid}"])
-        return processes.identify(int(lines[0]))
+    async def reap(self, pane: str) -> None:
+        """Makes the server look for programs that have exited. Raises as `ask` does.
+
+        A tmux built with libutempter, as Debian's is, misses the SIGCHLD of a program whose terminal it is just signing off, until
+        another child of it exits.
+        """
+        await self.ask(pane, ["run-shell", "-b", ":"])
 
     async def attach(
         self, pane: str, flags: str, on_gone: Callable[[], None], on_output: Callable[[PaneOutput], None] | None = None
