@@ -106,6 +106,14 @@ def test_environment_and_directory_are_the_callers(grpc_stub: Stub, tmp_path: Pa
     assert data_of(follow(grpc_stub, session.id), "stdout").decode().split() == [str(tmp_path), "hello", "none", session.id]
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_files_that_a_program_makes_have_the_usual_modes(grpc_stub: Stub, terminal: bool) -> None:
+    session = create(grpc_stub, "sh", "-c", "umask", terminal=terminal)
+    before = os.umask(0)
+    os.umask(before)
+    assert int(data_of(follow(grpc_stub, session.id), "terminal" if terminal else "stdout"), 8) == before
+
+
 def test_the_environment_is_nowhere_in_the_home(grpc_stub: Stub, grpc_server: object) -> None:
     session = create(grpc_stub, "sleep", "60", env={"API_KEY": "s3cr3t-value-xyz"})
     home: Path = grpc_server.home  # type: ignore[attr-defined]

@@ -80,6 +80,20 @@ def test_what_is_typed_while_the_echo_is_off_is_not_kept(grpc_stub: Stub, grpc_s
     assert not any(b"hunter2" in path.read_bytes() for path in grpc_server.home.rglob("*") if path.is_file())
 
 
+def test_the_last_bytes_of_a_program_come_through_on_a_busy_machine(grpc_stub: Stub) -> None:
+    """tmux alone loses them: see `relay.Launcher`."""
+    busy = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(3)]
+    try:
+        for lines in range(3000, 3600, 30):
+            session = create(grpc_stub, "seq", str(lines), terminal=True)
+            expected = b"".join(b"%d\r\n" % n for n in range(1, lines + 1))
+            assert data_of(follow(grpc_stub, session.id), "terminal") == expected
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def test_an_unknown_key_is_refused_by_name(grpc_stub: Stub) -> None:
     session = create(grpc_stub, "cat", terminal=True)
     with pytest.raises(grpc.RpcError) as error:

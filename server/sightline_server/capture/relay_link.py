@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import relay
-from .processes import Identity
+from .processes import Identity, boot_id
 
 _PAGE = 4096  # bytes: what a pipe gives out; a write of at most that much is whole or not at all
 
@@ -114,6 +114,15 @@ def read_exit(directory: Path) -> Exit | None:
     if kind == "error":
         return Exit(error=(int(number), "".join(text)))
     return Exit(signal=int(number)) if kind == "signal" else Exit(code=int(number))
+
+
+def read_program(directory: Path) -> Identity | None:
+    """A terminal's program; None when it was not started."""
+    try:
+        pid, start = map(int, (directory / "program").read_text(encoding="ascii").split())
+    except FileNotFoundError:
+        return None
+    return Identity(pid, start, boot_id())
 
 
 def read_log(directory: Path) -> str:

@@ -20,6 +20,7 @@ from .. import errors
 from . import processes, relay, relay_link, tmux_pipe
 from .base import Ending, Sink
 from .inotify import Inotify
+from .processes import Identity
 from .relay_link import Exit
 from .tmux_control import ClientGone, CommandFailed
 from .tmux_pane import Held
@@ -160,7 +161,7 @@ class TerminalSource(PaneSource):
         if self._reaped > REAPS:
             return _ending(Exit(state.code, state.signal))
         with suppress(CommandFailed, ClientGone, errors.SightlineError):
-            await self._private.reap(self._present().pane_id)
+            await self._server.reap(self._present().pane_id)
         return None
 
     def _unseen(self, why: str) -> Ending:
@@ -169,9 +170,12 @@ class TerminalSource(PaneSource):
         return _ending(exited) if exited else Ending(observed=False, error=f"{why}: how the program ended is not known")
 
     async def _completed(self, ending: Ending) -> Ending:
-        root = self._held.program if self._held else None
-        left = await asyncio.to_thread(processes.tree, self._sink.session_id, root)
+        left = await asyncio.to_thread(processes.tree, self._sink.session_id, self._root())
         return replace(ending, descendants_left=len(left))
+
+    def _root(self) -> Identity | None:
+        # Not the launcher: it tells how the program ended, and goes by itself.
+        return relay_link.read_program(self._sink.directory)
 
     async def _after_end(self) -> None:
         await self._forget_program()
@@ -216,7 +220,7 @@ class TerminalSource(PaneSource):
         self._hold(held)
 
     async def _give_spec(self) -> None:
-        """Opens the gate, and waits until the program has taken the launcher's place."""
+        """Opens the gate, and waits until the launcher has started the program."""
         assert self._held is not None  # noqa: S101 - it was created
         path = self._sink.directory / "spec"
         try:
@@ -231,10 +235,9 @@ class TerminalSource(PaneSource):
                 except ValueError as error:
                     raise errors.BadField(field="env", problem=str(error)) from None
                 await asyncio.to_thread(_write_all, fd, spec)
-                while _is_launcher(self._held.program.pid, self._sink.directory):
+                while not (self._sink.directory / "program").exists():
                     self._raise_failure()
                     await asyncio.sleep(TICK_SECONDS)
-                self._raise_failure()
         except TimeoutError:
             raise errors.StartTimeout(what=self._argv[0], seconds=START_SECONDS) from None
 
@@ -265,6 +268,7 @@ class AdoptedSource(PaneSource):
         super().__init__(sink, inotify, server)
         self._target = pane or Tmux()
         self._tail: PaneTail | None = None
+        self._reaped = 0
         self._poll_seconds = POLL_SECONDS
         self._releasing = asyncio.Event()
 
@@ -320,7 +324,7 @@ class AdoptedSource(PaneSource):
                 why = "the pane was closed" if self._server_lives() else "its tmux server is gone"
                 return Ending(observed=False, error=f"{why}: {UNSEEN}")
             if state.dead:
-                return _ending(Exit(state.code, state.signal))
+                return await self._dead(state)
             if self._tail:
                 if self._tail.broken:
                     await self._tail.attach()
@@ -330,6 +334,15 @@ class AdoptedSource(PaneSource):
         except (errors.SightlineError, CommandFailed, ClientGone):
             return None  # it is there and does not answer: at the next look, perhaps
         return None
+
+    async def _dead(self, state: PaneState) -> Ending | None:
+        """Its owner keeps panes whose program has exited. tmux may not have noticed how yet, or only notice when asked (`reap`)."""
+        if state.code is None and not state.signal and self._reaped < REAPS:
+            self._reaped += 1
+            self._poll_seconds = min(REAP_SECONDS * 2**self._reaped, POLL_SECONDS)
+            await self._server.reap(self._present().pane_id)
+            return None
+        return _ending(Exit(state.code, state.signal))
 
     async def _completed(self, ending: Ending) -> Ending:
         if self._tail and not ending.released:
@@ -400,11 +413,3 @@ def _write_all(fd: int, data: bytes) -> None:
     os.set_blocking(fd, True)
     with open(fd, "wb") as file:
         file.write(data)
-
-
-def _is_launcher(pid: int, directory: Path) -> bool:
-    """The launcher has not become the program yet."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-3:-1] == [b"exec", os.fsencode(directory)]
-    except (FileNotFoundError, ProcessLookupError):
-        return False

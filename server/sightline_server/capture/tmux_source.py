@@ -70,8 +70,7 @@ class PaneSource:
 
     async def terminate(self, signal: int, grace: float) -> None:
         """See `Source`."""
-        root = self._held.program if self._held else None
-        left = await processes.end_tree(self._sink.session_id, root, signal, grace)
+        left = await processes.end_tree(self._sink.session_id, self._root(), signal, grace)
         if left:
             log.warning("session %s: %d processes could not be ended", self._sink.session_id, left)
 
@@ -109,6 +108,10 @@ class PaneSource:
     async def _completed(self, ending: Ending) -> Ending:
         """The ending with what can be said only when all is taken."""
         return ending
+
+    def _root(self) -> Identity | None:
+        """The process whose descendants are the session's."""
+        return self._held.program if self._held else None
 
     async def _after_end(self) -> None:
         """What there is to clear away when the end was reported."""

@@ -13,7 +13,7 @@ import termios
 import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -390,33 +390,76 @@ def test_a_pane_on_a_full_disk_loses_counts_and_goes_on(tmp_path: Path) -> None:
 # --- exec
 
 
-def launch(directory: Path, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes = b"/") -> tuple[int, bytes]:
-    """Runs a program by the launcher; its exit code and what it wrote."""
+def launch(directory: Path, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes = b"/") -> bytes:
+    """Runs a program by the launcher in a terminal, as a relay behind that terminal would; what came through before the marker."""
     os.mkfifo(directory / "spec")
     terminal = {"TERM": "screen", "TMUX": "/s,1,0", "TMUX_PANE": "%7", "OTHER": "left out"}
-    with subprocess.Popen(relay.command_line("exec", str(directory)), env=terminal, stdout=subprocess.PIPE) as process:
+    master, slave = os.openpty()
+    os.set_blocking(master, False)
+
+    def take_terminal() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    command = relay.command_line("exec", str(directory))
+    with subprocess.Popen(
+        command,
+        env=terminal,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=take_terminal,  # noqa: PLW1509 - one thread
+    ) as process:
+        os.close(slave)
         with (directory / "spec").open("wb") as fifo:
             fifo.write(relay.encode_spec(argv, env, cwd, False))
-        output = process.communicate(timeout=WAIT)[0]
-        return process.returncode, output
+        output = b""
+
+        def came_through() -> bool:
+            nonlocal output
+            with suppress(BlockingIOError, OSError):
+                output += os.read(master, 65536)
+            return relay.marker(str(directory)) in output or process.poll() is not None
+
+        until(came_through)
+        assert process.poll() is None or not (directory / "program").exists(), "it went before its last byte was seen"
+        (directory / "terminal.drained").touch()
+        process.wait(WAIT)
+    os.close(master)
+    return output.partition(relay.marker(str(directory)))[0]
 
 
-def test_the_launcher_becomes_the_program_in_its_directory_with_its_environment(tmp_path: Path) -> None:
+def test_the_launcher_runs_the_program_in_its_directory_with_its_environment(tmp_path: Path) -> None:
     env = {b"PATH": b"/usr/bin:/bin", b"TERM": b"dumb", b"KEY": b"secret"}
-    script = b"pwd; grep SigIgn /proc/self/status; env; exit 5"
-    code, output = launch(tmp_path, [b"sh", b"-c", script], env, b"/usr")
-    lines = output.decode().splitlines()
-    assert code == 5
+    script = b"pwd; grep SigIgn /proc/self/status; env; ps -o pgid=,tpgid= -p $$; exit 5"
+    lines = launch(tmp_path, [b"sh", b"-c", script], env, b"/usr").decode().splitlines()
+    assert relay_link.read_exit(tmp_path) == relay_link.Exit(code=5)
     assert lines[0] == "/usr"
     assert int(lines[1].split()[1], 16) & STANDARD_SIGNALS == 0
     assert set(lines[2:]) >= {"TERM=screen", "TMUX=/s,1,0", "TMUX_PANE=%7", "KEY=secret", "PATH=/usr/bin:/bin"}
     assert not any(line.startswith("OTHER") for line in lines)
-    assert not (tmp_path / "exit").exists()
+    group, foreground = lines[-1].split()
+    assert group == foreground
+
+
+def test_a_program_that_stops_itself_goes_on(tmp_path: Path) -> None:
+    assert launch(tmp_path, [b"sh", b"-c", b"kill -STOP $$; echo on; kill -TERM $$"], {b"PATH": b"/usr/bin:/bin"}) == b"on\r\n"
+    assert relay_link.read_exit(tmp_path) == relay_link.Exit(signal=15)
+
+
+@pytest.mark.parametrize("size", range(1, 25))
+def test_the_marker_is_taken_out_wherever_it_is_cut(tmp_path: Path, size: int) -> None:
+    pane = relay.Pane(str(tmp_path))
+    data = b"\x1b[1mbold\x1b]0;title\x07 last\x1b" + relay.marker(str(tmp_path)) + b"behind\x1b"
+    for place in range(0, len(data), size):
+        pane.sift(pane.held + data[place : place + size])
+    assert (tmp_path / "terminal.drained").exists()
+    pane.segments.close()
+    assert (tmp_path / "terminal.00000000").read_bytes() + pane.held == b"\x1b[1mbold\x1b]0;title\x07 last\x1bbehind\x1b"
 
 
 def test_a_launcher_that_cannot_start_the_program_says_why(tmp_path: Path) -> None:
-    code, _ = launch(tmp_path, [b"no-such-program"], {b"PATH": b"/usr/bin"})
-    assert code == 127
+    launch(tmp_path, [b"no-such-program"], {b"PATH": b"/usr/bin"})
     assert relay_link.read_exit(tmp_path) == relay_link.Exit(error=(2, "No such file or directory"))
 
 
