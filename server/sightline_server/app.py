@@ -77,8 +77,10 @@ class Application:
             await self._server.start()
             self._stack = stack.pop_all()
 
-    async def stop(self) -> None:
-        """Drains and goes; every source is left running."""
+    async def stop(self, *, end_sessions: bool = False) -> None:
+        """Drains and goes; every source is left running, unless all sessions are to end too."""
+        if end_sessions:
+            await self._registry.end_all()
         await self._server.stop(self._registry.drain)
         await self._stack.aclose()
 

@@ -121,7 +121,7 @@ async def own_server() -> AsyncIterator[str]:
         try:
             yield f"unix:{settings.socket}"
         finally:
-            await application.stop()
+            await application.stop(end_sessions=True)
             # What it still puts in order (a pane, its relay) is in the home, which goes now.
             if left := asyncio.all_tasks() - before:
                 await asyncio.wait(left, timeout=LAST_WORK)

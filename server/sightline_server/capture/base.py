@@ -3,8 +3,8 @@
 A `Source` is one program, pane or file; it knows how to start, follow, type, interrupt and end it, and nothing of logs, stores or
 gRPC. A `Sink` is what the session gives it to report to. Bytes flow one way (source to sink), commands the other.
 
-A source keeps what it must remember over a restart in files below `Sink.directory`, its spool directory, and its place in each spool
-is the sink's `position`, which is committed together with the events read from it: after `kill -9` nothing is read twice or left out.
+A source keeps what it must remember over a restart in files below `Sink.directory`, its spool directory. Its place in each spool is
+the sink's `position`, committed together with the events read from it: after `kill -9` nothing is read twice or left out.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Ending:
         released: it was let go and may still run.
         error: why, for people; empty when there is nothing to add.
         descendants_left: processes of the session that were still running.
+        screen: a terminal's last screen; None where there is none.
     """
 
     exit_code: int | None = None
@@ -39,6 +40,7 @@ class Ending:
     released: bool = False
     error: str = ""
     descendants_left: int = 0
+    screen: Snapshot | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal as signals
 from abc import abstractmethod
+from dataclasses import replace
 
 from sightline.v1.event_pb2 import CaptureState, Channel, Event, OutputLost
 from sightline.v1.session_pb2 import Snapshot
@@ -194,9 +195,10 @@ class PaneSource:
         try:
             ending = await self._until_over()
             await self._take_the_rest()
-            await self._sink.ended(await self._completed(ending))
+            ending = replace(await self._completed(ending), screen=await self._last_screen())
             await self._let_go()
             await self._after_end()
+            await self._sink.ended(ending)
         except Exception as error:
             log.exception("session %s: following stopped", self._sink.session_id)
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, str(error))
@@ -231,6 +233,12 @@ class PaneSource:
         self._pump.finish()
         await self._pump.drained()
         self._drained = True
+
+    async def _last_screen(self) -> Snapshot | None:
+        try:
+            return await self.snapshot()
+        except errors.SightlineError:
+            return None  # the pane is gone, and its screen with it
 
     def _is_relay_gone(self) -> bool:
         return self._relay_gone is None or self._relay_gone.done()

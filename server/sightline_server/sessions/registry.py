@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
+END_ALL_GRACE = 1.0  # seconds from SIGTERM to SIGKILL
 ROWS_AT_ONCE = 200  # read from the store while listing
 STATE_BEHIND_NAME = {
     SessionKind.SESSION_KIND_COMMAND: (SessionState.SESSION_STATE_WORKING, "the command runs"),
@@ -101,6 +102,11 @@ class Registry:
         self.draining = True
         for tell in list(self.on_drain):
             tell()
+
+    async def end_all(self) -> None:
+        """Ends what we started and lets go what we adopted: for a server whose home goes with it."""
+        live = list(self._live.values())
+        await asyncio.gather(*(session.let_go(END_ALL_GRACE) for session in live), return_exceptions=True)
 
     async def stop(self) -> None:
         """Leaves every source running and follows none."""

@@ -39,6 +39,7 @@ from sightline_server.subscription.start import before_tail
 logger = logging.getLogger(__name__)
 
 OURS = "sightline"  # `Event.source` of what the server itself has to say
+SIGTERM = 15
 MAX_INPUT = 1024 * 1024  # bytes in one `Send`
 MAX_REQUEST_ID = 128  # characters
 REMEMBERED_INPUTS = 1024  # request ids whose delivery is known for sure
@@ -170,7 +171,8 @@ class Session:
     async def ended(self, ending: Ending) -> None:
         if not self.live:
             return
-        await self._keep_screen()
+        if ending.screen is not None:
+            self._private.screen = base64.b64encode(ending.screen.SerializeToString()).decode()
         now = self._clock()
         last = lifecycle.completed(ending, lifecycle.Asked(self._private.terminated, self._private.interrupted, now))
         record = self.record
@@ -189,15 +191,6 @@ class Session:
         self._wake_state_waiters()
         self._on_end(self)
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
-
-    async def _keep_screen(self) -> None:
-        if self.source is None or not self.has_terminal:
-            return
-        try:
-            screen = await self.source.snapshot()
-        except SightlineError:
-            return  # the terminal is gone: there is none to keep
-        self._private.screen = base64.b64encode(screen.SerializeToString()).decode()
 
     # --- its state
 
@@ -362,6 +355,13 @@ class Session:
         """Lets an adopted source go."""
         await self._running("release").release()
         await self.ended_event.wait()
+
+    async def let_go(self, grace: float) -> None:
+        """Ends it, or releases it where it is not ours."""
+        if self.record.kind in ADOPTED_KINDS:
+            await self.release()
+        else:
+            await self.terminate(SIGTERM, grace)
 
     async def snapshot(self) -> Snapshot:
         """The screen; of an ended terminal, its last one."""
