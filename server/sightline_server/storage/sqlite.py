@@ -27,6 +27,7 @@ from sightline_server.storage.segments import Place, SegmentFiles
 
 LAYOUT = 1  # PRAGMA user_version; a database of a higher one is refused
 APPLICATION_ID = 0x51674E31  # PRAGMA application_id: tells a database of ours from anybody's
+FILE_PAGE = 4096  # bytes that a file system writes at once; two empty ones in a row contain one that is aligned
 INLINE_BYTES = 4096  # a block of at most so many bytes is kept in its row
 SEQ_BITS = 40  # of a block's row id: 10^12 events a session, 8 million sessions
 COMMIT_BYTES = 8192  # about what one commit adds to SQLite's log beside its inline blocks: two pages
@@ -138,11 +139,28 @@ class SqliteStore:
             if crashed or restored:
                 numbers = [number for (number,) in self._hot.execute("SELECT number FROM session")]
                 self._hot.executemany("UPDATE session SET epoch=? WHERE number=?", [(new_epoch(), number) for number in numbers])
+                for number in numbers:
+                    self._cut_damaged_end(number)
             values = {"clean": "0", "boot_id": self._boot_id, "inode": inode, "token": token}
             self._hot.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
         descriptor = os.open(self._guard, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(token)
+
+    def _cut_damaged_end(self, number: int) -> None:
+        """Removes blocks whose rows reached the disk before their bytes did; only the last file of a log can have such."""
+        last = self._last_place(number)
+        if last is None:
+            return
+        rows = self._hot.execute(
+            "SELECT id, position, length FROM block WHERE id BETWEEN ? AND ? AND file = ? ORDER BY id",
+            (number << SEQ_BITS, (number + 1 << SEQ_BITS) - 1, last.file),
+        ).fetchall()
+        for block_id, position, length in rows:
+            if not is_whole(self._files.read(number, Place(last.file, position, length)), length):
+                self._hot.execute("DELETE FROM block WHERE id BETWEEN ? AND ?", (block_id, (number + 1 << SEQ_BITS) - 1))
+                del self._last_places[number]
+                return
 
     def close(self) -> None:
         if self._closed:
@@ -415,6 +433,14 @@ def to_row(number: int, block: Block, place: Place | None) -> tuple[object, ...]
         file,
         position,
     )
+
+
+def is_whole(data: bytes, length: int) -> bool:
+    """Whether a block's bytes reached the disk: all of them, and no page of the file was left empty.
+
+    Output that is itself nothing but zeros for so long is taken for damage; that costs its log's end, after a power failure only.
+    """
+    return len(data) == length and bytes(2 * FILE_PAGE) not in data
 
 
 def is_full(error: sqlite3.Error) -> bool:

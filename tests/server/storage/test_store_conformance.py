@@ -200,6 +200,25 @@ def test_a_machine_that_went_down_gives_new_epochs(reopen: Reopen) -> None:
     assert epoch(reopen("second-boot")) != 7
 
 
+@pytest.mark.parametrize("damage", ["cut", "empty page"])
+def test_a_machine_that_went_down_keeps_what_reached_the_disk(reopen: Reopen, tmp_path: Path, damage: str) -> None:
+    first = reopen()
+    first.commit(Commit(rows=[row(1)]))
+    blocks = filled(first, 1, [50_000, 50_000, 50_000])
+    (file,) = (tmp_path / "sightline.db.blocks" / "1").iterdir()
+    with file.open("r+b") as events:
+        if damage == "cut":
+            events.truncate(120_000)
+        else:
+            events.seek(102_400)
+            events.write(bytes(8192))
+    second = reopen("second-boot")
+    assert second.blocks_after(1, 0, 1 << 30) == blocks[:2]
+    assert epoch(second) != 7
+    second.commit(Commit(blocks=[(1, more := block(5, 6, 100_000, 5000))]))
+    assert second.blocks_after(1, 0, 1 << 30) == [*blocks[:2], more]
+
+
 def test_a_clean_close_keeps_the_epoch_over_a_boot(reopen: Reopen) -> None:
     first = reopen()
     first.commit(Commit(rows=[row(1)]))
