@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 IN_PROCESS = "no server runs: this run is kept in memory only and gone when it ends (`sightline serve` starts a server)"
 MAX_SOCKET = 107  # bytes in the path of a Unix socket
-LAST_WORK = 5.0  # seconds that a server in this process gets to put things in order
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,7 @@ async def server_or_own(chosen: argparse.Namespace) -> AsyncIterator[Place]:
     import sightline  # noqa: PLC0415
 
     async with own_server() as target, sightline.connect(target) as client:
-        try:
-            yield Place(client, local=True)
-        finally:
-            await end_all(client)
+        yield Place(client, local=True)
 
 
 async def each(sessions: Sequence[str], do: Callable[[str], Awaitable[object]]) -> int:
@@ -85,13 +80,6 @@ async def each(sessions: Sequence[str], do: Callable[[str], Awaitable[object]]) 
     return code
 
 
-async def end_all(client: Client) -> None:
-    """Ends what still runs: a session whose server goes with this process has nobody who could ever end it."""
-    async for session in client.list():
-        if not session.HasField("end_time"):
-            await client.terminate(session, signal=signal.SIGKILL)
-
-
 async def anyone(client: Client) -> None:
     """Returns when the server answers. Raises ServerNotFound when there is none."""
     async for _ in client.list(name="-"):
@@ -101,7 +89,6 @@ async def anyone(client: Client) -> None:
 @asynccontextmanager
 async def own_server() -> AsyncIterator[str]:
     """A server in this process, reached through a Unix socket only; what it knows is in memory and in a directory that goes too."""
-    import asyncio  # noqa: PLC0415
     import shutil  # noqa: PLC0415
     import tempfile  # noqa: PLC0415
     from pathlib import Path  # noqa: PLC0415
@@ -114,7 +101,6 @@ async def own_server() -> AsyncIterator[str]:
     base = tempfile.gettempdir()
     home = Path(tempfile.mkdtemp(prefix="sightline-", dir=base if len(base) < MAX_SOCKET - 40 else "/tmp"))  # noqa: S108 - mkdtemp: 0700
     settings = Settings(home=home, memory=True, grpc_address=None, web_address=None)
-    before = asyncio.all_tasks()
     try:
         application = Application(settings)
         await application.start()
@@ -122,22 +108,10 @@ async def own_server() -> AsyncIterator[str]:
             yield f"unix:{settings.socket}"
         finally:
             await application.stop(end_sessions=True)
-            # What it still puts in order (a pane, its relay) is in the home, which goes now.
-            if left := asyncio.all_tasks() - before:
-                await asyncio.wait(left, timeout=LAST_WORK)
-            if settings.tmux_socket.exists():
-                await asyncio.to_thread(end_tmux, str(settings.tmux_socket))
     except SightlineError as error:
         raise Complaint(str(error)) from error
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def end_tmux(socket: str) -> None:
-    """Ends the tmux server there, if one is there."""
-    import subprocess  # noqa: PLC0415
-
-    subprocess.run(["tmux", "-S", socket, "kill-server"], capture_output=True, check=False)
 
 
 class Connection:
