@@ -272,12 +272,12 @@ class SessionLog:
                 kept.oldest_seq, block.last_seq, kept.oldest_offset, block.offset + len(block.data), block.last_time
             )
             self._keep_in_tail(block)
+        if block is not None:
+            for follower in self.followers:  # before those who appended: a reader waits for this, a source can wait
+                follower.wake()
         for one in staged:
             if not one.committed.done():  # its caller may have been cancelled
                 one.committed.set_result(one.last_seq)
-        if block is not None:
-            for follower in self.followers:
-                follower.wake()
 
     def _keep_in_tail(self, block: Block) -> None:
         self._tail.append(block)
