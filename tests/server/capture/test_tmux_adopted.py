@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from server.capture.memory_sink import MemorySink
-from server.capture.tmux_rooms import ENVIRONMENT, FileSink, Room, counted, hosted, room, until
+from server.capture.tmux_rooms import ENVIRONMENT, FileSink, Room, counted, hosted, outcome, room, until
 from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import Tmux
 from sightline_server import errors
@@ -80,7 +80,7 @@ async def test_a_pane_is_followed_typed_into_and_let_go_without_a_trace() -> Non
         await shown(sink, b"\n42\r\n")
         assert "control-mode" in here.user("list-clients", "-F", "#{client_flags}")
         await source.release()
-        assert await sink.ending() == Ending(released=True)
+        assert await outcome(sink) == Ending(released=True)
         await until(lambda: traces(here) == before)
         relay = tmux_pipe.read_relay(sink.directory)
         assert relay is not None
@@ -178,7 +178,7 @@ async def test_the_exit_code_is_known_where_the_user_keeps_dead_panes() -> None:
         here.user("set-option", "-w", "-t", pane.pane_id, "remain-on-exit", "on")
         sink, source = await here.adopted(pane)
         await source.send(Typed(submit=True))
-        assert await sink.ending() == Ending(exit_code=3)
+        assert await outcome(sink) == Ending(exit_code=3)
         assert here.user("display-message", "-p", "-t", pane.pane_id, "#{pane_dead}") == "1\n"
 
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from server.capture.memory_sink import MemorySink
-from server.capture.tmux_rooms import ENVIRONMENT, FileSink, counted, hosted, room, until
+from server.capture.tmux_rooms import ENVIRONMENT, FileSink, counted, hosted, outcome, room, until
 from sightline.v1.event_pb2 import CaptureState
 from sightline_server import errors
 from sightline_server.capture import processes, tmux_pipe
@@ -30,14 +30,14 @@ async def test_a_program_runs_in_a_terminal_of_its_size_and_environment() -> Non
     async with room() as here:
         words = "tty -s && stty size; pwd; echo $SIGHTLINE_SESSION_ID $MINE ${SECRET-none}; exit 7"
         sink, _ = await here.terminal("sh", "-c", words, columns=101, rows=33, MINE="it's; #{pane_id}")
-        assert await sink.ending() == Ending(exit_code=7)
-        assert sink.written(TERMINAL).decode() == f"33 101\r\n{here.home}\r\nsession1 it's; #{{pane_id}} none\r\n"
+        assert await outcome(sink) == Ending(exit_code=7)
+        assert sink.written(TERMINAL).decode() == f"33 101\r\n{here.home}\r\n{sink.session_id} it's; #{{pane_id}} none\r\n"
 
 
 async def test_the_environment_is_for_the_program_alone() -> None:
     async with room() as here:
         sink, source = await here.terminal("cat", SECRET="sesame")
-        tmux = here.ours("show-environment", "-g") + here.ours("show-environment", "-t", "session1")
+        tmux = here.ours("show-environment", "-g") + here.ours("show-environment", "-t", sink.session_id)
         pids = here.ours("list-panes", "-a", "-F", "#{pid}", ";", "list-panes", "-a", "-F", "#{pane_pid}").split()
         argvs = subprocess.run(["ps", "-o", "args", "-p", ",".join(pids)], capture_output=True, check=True, text=True).stdout  # noqa: ASYNC221 - it is short
         assert "PATH=" in tmux
@@ -52,7 +52,7 @@ async def test_no_byte_is_missing_when_a_program_writes_and_exits_at_once(last: 
     async with room() as here:
         for _ in range(3):
             sink, _ = await here.terminal("seq", "1", str(last))
-            assert await sink.ending() == Ending(exit_code=0)
+            assert await outcome(sink) == Ending(exit_code=0)
             assert sink.written(TERMINAL) == counted(last)
 
 
@@ -67,7 +67,7 @@ async def test_ends_are_told_one_by_one_when_many_exit_together() -> None:
 async def test_a_fatal_signal_is_told_apart_from_a_code() -> None:
     async with room() as here:
         sink, _ = await here.terminal("sh", "-c", "kill -SEGV $$")
-        assert await sink.ending() == Ending(signal=signals.SIGSEGV)
+        assert await outcome(sink) == Ending(signal=signals.SIGSEGV)
 
 
 async def test_what_a_program_leaves_behind_is_counted() -> None:
@@ -248,20 +248,13 @@ async def test_a_snapshot_is_not_called_exact_while_the_log_lags_behind() -> Non
         assert (await source.snapshot()).exact
 
 
-async def test_the_last_screen_can_be_seen_while_the_end_is_reported() -> None:
+async def test_the_end_comes_with_the_last_screen() -> None:
     async with room() as here:
-        sink = here.sink()
-        source = here.new_terminal(sink, "sh", "-c", "echo last words")
-        seen = []
-
-        async def look(ending: Ending) -> None:
-            seen.append(await source.snapshot())
-            sink.endings.append(ending)
-
-        sink.ended = look  # type: ignore[method-assign]
-        await source.start()
-        await until(lambda: bool(sink.endings))
-        assert (seen[0].exact, seen[0].text[0]) == (True, "last words")
+        sink, _ = await here.terminal("echo", "last words")
+        screen = (await sink.ending()).screen
+        assert screen is not None
+        assert (screen.exact, screen.text[0]) == (True, "last words")
+        assert here.ours("list-panes", "-a") == ""
 
 
 async def test_a_flood_that_nobody_reads_holds_no_program_back_and_is_named() -> None:
@@ -337,7 +330,7 @@ async def test_what_ended_while_no_server_was_there_is_known_with_every_byte() -
         await until(lambda: not processes.alive(held.program))
         resumed = TerminalSource(sink, here.inotify, here.private)
         await resumed.resume()
-        assert await sink.ending() == Ending(exit_code=9)
+        assert await outcome(sink) == Ending(exit_code=9)
         assert sink.written(TERMINAL) == b"one\r\n\r\n" + counted(100_000)
 
 

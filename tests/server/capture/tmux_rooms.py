@@ -6,17 +6,19 @@ import asyncio
 import json
 import os
 import shutil
+import signal as signals
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from server.capture.memory_sink import WAIT_SECONDS, MemorySink
 from sightline.v1.event_pb2 import CaptureState, Channel, Event
 from sightline.v1.session_pb2 import Tmux
+from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.tmux import AdoptedSource, TerminalSource
@@ -30,7 +32,7 @@ class FileSink:
     """A sink whose log is a file of the bytes alone: its size is the position, so that both are committed by one write."""
 
     def __init__(self, directory: Path, log: Path) -> None:
-        self.session_id = "s-file"
+        self.session_id = f"{directory.parent.name}-1"
         self.session_name = "file"
         self.directory = directory
         self._log = log
@@ -51,7 +53,7 @@ class FileSink:
         assert state == CaptureState.CAPTURE_STATE_FOLLOWING, reason
 
     async def ended(self, ending: Ending) -> None:
-        self._log.with_suffix(".ended").write_text(json.dumps(asdict(ending)))
+        self._log.with_suffix(".ended").write_text(json.dumps(asdict(replace(ending, screen=None))))
         os.close(self._fd)
 
 
@@ -59,9 +61,10 @@ class Room:
     """A private directory with a private tmux server, and the user's own one when `user` starts it.
 
     Attributes:
-        home: the directory; its name has a blank, a quote and signs that tmux expands.
+        home: the directory; the spools in it have a blank, a quote and signs that tmux expands in their names.
         private: our server.
         user_socket: the user's.
+        sinks: how many were made.
     """
 
     def __init__(self, home: Path) -> None:
@@ -70,13 +73,17 @@ class Room:
         self.private = PrivateServer(home)
         self.user_socket = home / "user.sock"
         self.server = TmuxServer(self.user_socket)
-        self._sinks = 0
+        self.sinks = 0
 
     def sink(self) -> MemorySink:
-        self._sinks += 1
-        directory = self.home / f"spool {self._sinks}'#{{pid}} %H"
+        self.sinks += 1
+        directory = self.home / f"spool {self.sinks}'#{{pid}} %H"
         directory.mkdir(mode=0o700)
-        return MemorySink(directory, f"session{self._sinks}", f"name{self._sinks}")
+        return MemorySink(directory, self.session_id(self.sinks), f"name{self.sinks}")
+
+    def session_id(self, number: int = 1) -> str:
+        """Of the room's sinks, from 1; no other room's."""
+        return f"{self.home.name}-{number}"
 
     async def terminal(self, *argv: str, columns: int = 80, rows: int = 24, **env: str) -> tuple[MemorySink, TerminalSource]:
         """A terminal of ours that runs."""
@@ -132,6 +139,8 @@ async def room() -> AsyncIterator[Room]:
         made.inotify.close()
         made.ours("kill-server")
         made.user("kill-server")
+        for number in range(1, max(made.sinks, 1) + 1):
+            await processes.end_tree(made.session_id(number), None, signals.SIGKILL, 0)
         while os.path.exists(home):  # noqa: ASYNC240 - relays still write their last words
             shutil.rmtree(home, ignore_errors=True)
 
@@ -154,6 +163,11 @@ async def hosted(*words: object) -> AsyncIterator[None]:
     finally:
         process.kill()
         await process.wait()
+
+
+async def outcome(sink: MemorySink) -> Ending:
+    """Waits for the end and gives it, without the last screen."""
+    return replace(await sink.ending(), screen=None)
 
 
 def counted(last: int) -> bytes:
