@@ -17,6 +17,8 @@ from .base import Sink
 from .inotify import Inotify, Watch
 from .spool import READ_BYTES, Loss, SpoolReader
 
+GATHER_BYTES = 4096  # in one round: whoever writes so much is not typing, and more will come
+GATHER_SECONDS = 0.004  # to let it come: a pane floods in pieces of some KiB, and each would be a commit and a response of its own
 STOP_SECONDS = 1.0  # for a commit under way, before it is left alone
 
 CHANNELS: Mapping[str, Channel.ValueType] = {
@@ -52,6 +54,7 @@ class Pump:
         self._followers = [_Follower(name, SpoolReader(directory, name, sink.position(name))) for name in channels]
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
+        self._committed = 0  # bytes, by this pump
         self._finishing = False
         self._stopping = False
         self._watch: Watch | None = None
@@ -108,6 +111,7 @@ class Pump:
         try:
             while not self._stopping:
                 self._wake.clear()
+                before = self._committed
                 more = False
                 for follower in self._followers:
                     if not follower.ended:
@@ -117,6 +121,8 @@ class Pump:
                     return
                 if more:
                     await asyncio.sleep(0)
+                elif self._committed - before >= GATHER_BYTES and not self._finishing:
+                    await asyncio.sleep(GATHER_SECONDS)
                 else:
                     await self._sleep()
         finally:
@@ -152,6 +158,7 @@ class Pump:
         if taken:
             await self._sink.output(follower.name, follower.channel, chunks, reader.offset + taken)
             reader.advance(taken)
+            self._committed += taken
         if taken == len(data):
             follower.held_until = 0.0
         elif taken or not follower.held_until:
