@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal as signals
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -30,8 +31,10 @@ from .tmux_source import RELAY_SECONDS, START_SECONDS, PaneSource
 from .tmux_tail import PaneTail
 
 POLL_SECONDS = 2.0  # for what an adopted pane does not tell by itself
-REAP_SECONDS = 0.01  # for tmux to tell a program's end by itself; doubled each time that it is asked
-REAPS = 12  # looks at a program that has ended before its exit code is given up: 12 s or so
+REAP_SECONDS = 0.01  # for tmux to tell by itself how an adopted program ended; doubled each time that it is asked
+REAPS = 12  # times that it is asked before that is given up: 12 s or so
+HANGUP_SECONDS = 0.05  # between looks at a program whose terminal was closed
+HANGUPS = 20  # looks, before it is left as it is: 1 s
 TICK_SECONDS = 0.002  # between looks at what has no event: a FIFO's reader, an exec
 
 NOT_STARTED = "the server went down before the program was started"
@@ -41,6 +44,7 @@ TAIL_CAPTURE = (
 )
 TAIL_END = "tmux repeats nothing more of a pane that has closed: its last output may be missing"
 TAIL_HOLE = "tmux's repeating of the pane's output was interrupted: what was written meanwhile is not known"
+UNKNOWN = "how the program ended is not known"
 UNSEEN = "the exit code of a program that Sightline did not start is not known"
 
 
@@ -71,8 +75,8 @@ class TerminalSource(PaneSource):
         self._env = {**(env or {}), processes.SESSION_VARIABLE: sink.session_id}
         self._cwd = cwd
         self._size = (columns, rows)
-        self._program_gone: asyncio.Task[None] | None = None
-        self._reaped = 0
+        self._launcher_gone: asyncio.Task[None] | None = None
+        self._hangups = 0
 
     async def start(self) -> None:
         """See `Source`."""
@@ -121,53 +125,49 @@ class TerminalSource(PaneSource):
     def _follow(self) -> None:
         super()._follow()
         assert self._held is not None  # noqa: S101 - it was created, or read
-        self._program_gone = asyncio.create_task(processes.exited(self._held.program), name=f"program of {self._sink.session_id}")
-        self._program_gone.add_done_callback(lambda _task: self._changed.set())
+        self._launcher_gone = asyncio.create_task(processes.exited(self._held.program), name=f"launcher of {self._sink.session_id}")
+        self._launcher_gone.add_done_callback(lambda _task: self._changed.set())
 
     async def detach(self) -> None:
         """See `Source`."""
         await super().detach()
-        await self._forget_program()
+        await self._forget_launcher()
 
     async def _look(self) -> Ending | None:
+        launcher_gone = self._launcher_gone is not None and self._launcher_gone.done()
+        # The launcher's last deed is to say how the program ended: asked in this order, its word is not missed.
         exited = relay_link.read_exit(self._sink.directory)
-        if exited:
+        if exited and exited.signal != signals.SIGHUP:
             return _ending(exited)
+        if not exited and not launcher_gone and not self._is_relay_gone():
+            return None
+        closed = await self._closed()
+        if exited:
+            return replace(_ending(exited), error=closed)
+        if launcher_gone:
+            return Ending(observed=False, error=f"{closed or 'its launcher was killed'}: {UNKNOWN}")
+        return await self._without_relay(closed)
+
+    async def _closed(self) -> str:
+        """Why the program has no terminal any more; empty: it has, as far as can be known."""
         if not self._server_lives():
-            return self._unseen("the private tmux server that held the terminal is gone")
-        program_gone = self._program_gone is not None and self._program_gone.done()
-        return await self._look_closer(program_gone) if program_gone or self._is_relay_gone() else None
+            return "the private tmux server that held the terminal is gone"
+        with suppress(errors.SightlineError):
+            if await self._state() is None:
+                return "its pane was closed in tmux"
+        return ""
 
-    async def _look_closer(self, program_gone: bool) -> Ending | None:
-        """Nobody has said that it is over, and something of it is gone."""
-        self._poll_seconds = min(2 * (self._poll_seconds or REAP_SECONDS), POLL_SECONDS)
-        try:
-            state = await self._state()
-        except errors.SightlineError:
-            return None  # it lives and does not answer: at the next look, perhaps
-        if state is None:
-            return self._unseen("its pane was closed in tmux")
-        if state.dead or program_gone:
-            return await self._hasten(state)
-        if not self._blind:
-            await self._without_pipe()
-        return None
-
-    async def _hasten(self, state: PaneState) -> Ending | None:
-        """The program has exited and the file that says how is not there yet."""
-        self._reaped += 1
-        if self._reaped == 1:
-            return None  # mostly it just takes a moment
-        if self._reaped > REAPS:
-            return _ending(Exit(state.code, state.signal))
-        with suppress(CommandFailed, ClientGone, errors.SightlineError):
-            await self._server.reap(self._present().pane_id)
-        return None
-
-    def _unseen(self, why: str) -> Ending:
-        # The server may have written it and gone with its last pane since we looked.
-        exited = relay_link.read_exit(self._sink.directory)
-        return _ending(exited) if exited else Ending(observed=False, error=f"{why}: how the program ended is not known")
+    async def _without_relay(self, closed: str) -> Ending | None:
+        """The program's end is not known, and nobody follows what it writes."""
+        if not closed:
+            self._poll_seconds = POLL_SECONDS
+            if not self._blind:
+                await self._without_pipe()
+            return None
+        # It was told to hang up, and may just be doing so.
+        self._poll_seconds = HANGUP_SECONDS
+        self._hangups += 1
+        return Ending(observed=False, error=f"{closed}: {UNKNOWN}") if self._hangups > HANGUPS else None
 
     async def _completed(self, ending: Ending) -> Ending:
         left = await asyncio.to_thread(processes.tree, self._sink.session_id, self._root())
@@ -178,14 +178,14 @@ class TerminalSource(PaneSource):
         return relay_link.read_program(self._sink.directory)
 
     async def _after_end(self) -> None:
-        await self._forget_program()
+        await self._forget_launcher()
         if self._held:
             await self._private.kill(self._held.pane)
 
-    async def _forget_program(self) -> None:
-        if self._program_gone:
-            self._program_gone.cancel()
-            await asyncio.wait([self._program_gone])
+    async def _forget_launcher(self) -> None:
+        if self._launcher_gone:
+            self._launcher_gone.cancel()
+            await asyncio.wait([self._launcher_gone])
 
     # --- starting
 
@@ -208,7 +208,6 @@ class TerminalSource(PaneSource):
             self._size,
             launcher=relay.command_line("exec", str(directory)),
             piped_to=tmux_pipe.shell_command(directory),
-            spool=directory,
         )
         server = processes.identify(server_pid)
         state = await self._private.state(pane)

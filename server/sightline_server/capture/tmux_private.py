@@ -6,8 +6,6 @@ Knows its configuration and how a pane is made there. It starts with the first p
 from __future__ import annotations
 
 import asyncio
-import os
-import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,17 +15,9 @@ from .tmux_control import CommandFailed
 from .tmux_protocol import escape_time
 from .tmux_server import TmuxServer
 
-SPOOL_OPTION = "@sightline_spool"  # of a pane: its spool directory, quoted for sh
 TRIES = 3  # to make a pane while the server is just going with its last one
 HISTORY_LINES = 2000  # for somebody who attaches to it; the log has all of it
 
-# The file `exit` is written by the tmux server, so that the end is known after a restart of ours; a launcher that could not start
-# the program has written one already. tmux runs the hook when all that the program wrote is with the relay.
-_HOOK = (
-    f"cd #{{{SPOOL_OPTION}}} && [ ! -e exit ] && "
-    '{ [ -z \\"#{pane_dead_status}\\" ] || echo code #{pane_dead_status}; '
-    '[ -z \\"#{pane_dead_signal}\\" ] || echo signal #{pane_dead_signal}; } > .exit.new && mv .exit.new exit'
-)
 _CONFIG = f"""\
 # Written by Sightline: changes are lost.
 set -s escape-time 0
@@ -44,7 +34,6 @@ set -g automatic-rename off
 set -gq allow-passthrough off
 set -g remain-on-exit on
 set -gq remain-on-exit-format ''
-set-hook -g pane-died 'run-shell -b "{_HOOK}"'
 """
 
 
@@ -59,23 +48,21 @@ class PrivateServer(TmuxServer):
         super().__init__(home / "tmux.sock", home / "tmux.conf")
         self._home = home
 
-    async def create(
-        self, name: str, size: tuple[int, int], *, launcher: Sequence[str], piped_to: str, spool: Path
-    ) -> tuple[str, int]:
+    async def create(self, name: str, size: tuple[int, int], *, launcher: Sequence[str], piped_to: str) -> tuple[str, int]:
         """Makes a pane in a session of its own, which runs `launcher`, and pipes it to a shell command.
 
-        Returns the pane's id and the server's pid. Raises `CommandFailed`, `TmuxNotInstalled` and so on.
+        The pane stays when its program has exited, until it is killed. Returns its id and the server's pid. Raises `CommandFailed`,
+        `TmuxNotInstalled` and so on.
         """
         await asyncio.to_thread(self._write_config)
         columns, rows = (str(cells) for cells in size)
         made = ["new-session", "-d", "-s", name, "-x", columns, "-y", rows, "-c", "/", "--", *launcher]
         # Makes the window's size its own, whoever attaches; as a global option, `window-size manual` kills tmux 3.3a.
         sized = ["resize-window", "-x", columns, "-y", rows]
-        option = ["set-option", "-p", SPOOL_OPTION, shlex.quote(str(spool))]
         pipe = ["pipe-pane", escape_time(piped_to)]
         for remaining in reversed(range(TRIES)):
             try:
-                lines = await self.run(made, sized, option, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])
+                lines = await self.run(made, sized, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])
             except TmuxServerNotFound:
                 if not remaining:
                     raise
@@ -97,14 +84,6 @@ class PrivateServer(TmuxServer):
         """Removes what `create` made under a name; nothing there needs no removing."""
         with suppress(CommandFailed, SightlineError):
             await self.run(["kill-session", "-t", f"={name}"])
-
-    async def kill_orphans(self) -> None:
-        """Removes dead panes whose sessions have ended: a server of ours was killed in between."""
-        with suppress(CommandFailed, SightlineError):
-            for line in await self.run(["list-panes", "-a", "-F", f"#{{pane_id}} #{{pane_dead}} #{{{SPOOL_OPTION}}}"]):
-                pane, dead, spool = line.split(" ", 2)
-                if dead == "1" and not await asyncio.to_thread(os.path.isdir, "".join(shlex.split(spool))):
-                    await self.kill(pane)
 
     def _write_config(self) -> None:
         config = f"{_CONFIG}set -g default-terminal {_terminal()}\n"

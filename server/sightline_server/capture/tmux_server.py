@@ -208,7 +208,9 @@ class TmuxServer:
     ) -> ControlClient:
         """Attaches a control client to a session that has the pane, without a trace on it.
 
-        `-E`: the session's environment stays as it is. `-N`: no server is started. Raises `CommandFailed` when the pane is gone,
+        `-E`: the session's environment stays as it is. `-N`: no server is started. What cannot be helped: tmux takes any client
+        that attaches for the latest one, so that where people with terminals of different sizes share the session, its window may
+        get another one's size until somebody types. Raises `CommandFailed` when the pane is gone,
         `TmuxServerNotFound`, `TmuxSilent`.
         """
         found = await self.run(["display-message", "-p", "-t", pane, "#{session_id}"])
