@@ -228,6 +228,7 @@ def test_an_adopted_pane_is_followed_steered_and_let_go_without_a_trace(grpc_stu
     before = traces(users)
     session = adopt(grpc_stub, users, name="mine").session
     assert (session.kind, session.tmux.pane_id) == (SessionKind.SESSION_KIND_TMUX, "%0")
+    assert (session.terminal.columns, session.terminal.rows) == (90, 20)
     grpc_stub.Send(pb.SendRequest(session="mine", text="echo $((6 * 7))", submit=True))
     until(lambda: shows(grpc_stub, "mine", "42"))
     with pytest.raises(grpc.RpcError) as error:

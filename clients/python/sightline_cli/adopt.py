@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,9 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
         "pane", metavar="TARGET", nargs="?", help="the pane: session:window.pane, or its id such as %%3; none: list what there is"
     )
     parser.add_argument("--name", default="", help="the session's name; default: one made from the pane")
-    parser.add_argument("--socket", metavar="PATH", default="", help="the tmux server's socket; default: yours")
+    parser.add_argument(
+        "--socket", metavar="PATH", default="", help="the tmux server's socket; default: the one you are in, else yours"
+    )
     add_json(parser)
 
 
@@ -34,10 +37,11 @@ async def _adopt(chosen: argparse.Namespace) -> int:
         )
     async with reach.server(chosen) as client:
         if chosen.pane:
-            session = await client.adopt(chosen.pane, socket_path=chosen.socket, name=chosen.name)
+            session = await client.adopt(chosen.pane, socket_path=chosen.socket or own_socket(), name=chosen.name)
             print(printing.to_json(session) if chosen.json else session.name)
             return codes.OK
-        found = await client.discover(socket_paths=[chosen.socket] if chosen.socket else [])
+        socket = chosen.socket or own_socket()
+        found = await client.discover(socket_paths=[socket] if socket else [])
     if chosen.json:
         for candidate in found.candidates:
             print(printing.to_json(candidate))
@@ -46,6 +50,11 @@ async def _adopt(chosen: argparse.Namespace) -> int:
     for problem in found.problems:
         print(f"sightline: {problem.message}", file=sys.stderr)
     return codes.OK
+
+
+def own_socket() -> str:
+    """The tmux server this command runs in; empty: none, and the user's default one is meant."""
+    return os.environ.get("TMUX", "").rpartition(",")[0].rpartition(",")[0]
 
 
 def _list(found: DiscoverResponse) -> None:

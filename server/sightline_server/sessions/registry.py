@@ -281,6 +281,7 @@ class Registry:
             session.record.kind, (SessionState.SESSION_STATE_UNKNOWN, "a terminal's program may be doing anything")
         )
         if session.live:
+            await session.note_size()
             await session.changed(state, "process", reason)
 
     async def _never_was(self, session: Session) -> None:

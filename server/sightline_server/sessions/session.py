@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import json
 import logging
@@ -355,6 +356,13 @@ class Session:
         """Lets an adopted source go."""
         await self._running("release").release()
         await self.ended_event.wait()
+
+    async def note_size(self) -> None:
+        """Learns the size of an adopted terminal, which its owner decides."""
+        if self.source is not None and self.record.kind in ADOPTED_KINDS:
+            with contextlib.suppress(SightlineError):  # it may be gone already; its source says so
+                screen = await self.source.snapshot()
+                self.record.terminal.columns, self.record.terminal.rows = screen.columns, screen.rows
 
     async def let_go(self, grace: float) -> None:
         """Ends it, or releases it where it is not ours."""
