@@ -34,6 +34,9 @@ class ClientGone(Exception):
 class ControlClient(asyncio.Protocol):
     """An attached client. Made by `attach`.
 
+    Attributes:
+        server_pid: the tmux server that it is attached to, as far as whoever attached it knows; 0: not said.
+
     asyncio's own subprocesses are not used: one that is cancelled while it starts hangs its task, and the loop's end with it.
 
     Args:
@@ -54,6 +57,7 @@ class ControlClient(asyncio.Protocol):
         self._process: Identity | None = None
         self._reaped: asyncio.Task[None] | None = None
         self._strays: list[bytes] = []
+        self.server_pid = 0
 
     @classmethod
     async def attach(

@@ -11,7 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import SightlineError, TmuxServerNotFound
+from . import processes
 from .tmux_control import CommandFailed
+from .tmux_pane import Held
 from .tmux_protocol import escape_time
 from .tmux_server import TmuxServer
 
@@ -47,29 +49,39 @@ class PrivateServer(TmuxServer):
     def __init__(self, home: Path) -> None:
         super().__init__(home / "tmux.sock", home / "tmux.conf")
         self._home = home
+        self._configuring = asyncio.Lock()
 
-    async def create(self, name: str, size: tuple[int, int], *, launcher: Sequence[str], piped_to: str) -> tuple[str, int]:
+    async def create(self, name: str, size: tuple[int, int], *, launcher: Sequence[str], piped_to: str) -> Held:
         """Makes a pane in a session of its own, which runs `launcher`, and pipes it to a shell command.
 
-        The pane stays when its program has exited, until it is killed. Returns its id and the server's pid. Raises `CommandFailed`,
-        `TmuxNotInstalled` and so on.
+        The pane stays when its program has exited, until it is killed. Raises `CommandFailed`, `TmuxNotInstalled` and so on.
         """
-        await asyncio.to_thread(self._write_config)
+        async with self._configuring:
+            await asyncio.to_thread(self._write_config)
         columns, rows = (str(cells) for cells in size)
         made = ["new-session", "-d", "-s", name, "-x", columns, "-y", rows, "-c", "/", "--", *launcher]
         # Makes the window's size its own, whoever attaches; as a global option, `window-size manual` kills tmux 3.3a.
         sized = ["resize-window", "-x", columns, "-y", rows]
         pipe = ["pipe-pane", escape_time(piped_to)]
+        facts = ["display-message", "-p", "#{pane_id} #{pane_tty} #{pid} #{pane_pid}"]
         for remaining in reversed(range(TRIES)):
             try:
-                lines = await self.run(made, sized, pipe, ["display-message", "-p", "#{pane_id} #{pid}"])
+                lines = await self.run(made, sized, pipe, facts)
             except TmuxServerNotFound:
                 if not remaining:
                     raise
             else:
-                pane, pid = lines[-1].split()
-                return pane, int(pid)
+                return await self._held(lines[-1])
         raise AssertionError
+
+    async def _held(self, facts: str) -> Held:
+        pane, tty, *pids = facts.split()
+        server, program = (processes.identify(int(pid)) for pid in pids)
+        if server is None or program is None:
+            raise CommandFailed("the terminal was closed at once")
+        # The server before this one may just be going, with our client still attached to it.
+        await self.leave_others(server.pid)
+        return Held(pane, tty, server, program)
 
     async def resize(self, pane: str, columns: int, rows: int) -> None:
         """Sets a pane's size. Raises as `ask` does."""

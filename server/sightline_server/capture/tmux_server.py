@@ -118,6 +118,11 @@ class TmuxServer:
         if not self._watchers:
             await self.close()
 
+    async def leave_others(self, pid: int) -> None:
+        """Detaches from a server that is not the one of this pid: it had the same socket before."""
+        if self._client and self._client.server_pid != pid:
+            await self.close()
+
     async def close(self) -> None:
         """Detaches."""
         async with self._connecting:
@@ -213,16 +218,19 @@ class TmuxServer:
         get another one's size until somebody types. Raises `CommandFailed` when the pane is gone,
         `TmuxServerNotFound`, `TmuxSilent`.
         """
-        found = await self.run(["display-message", "-p", "-t", pane, "#{session_id}"])
-        if not found or not found[0]:
+        (found,) = await self.run(["display-message", "-p", "-t", pane, "#{session_id} #{pid}"]) or [" 0"]
+        session, _, pid = found.partition(" ")
+        if not session:
             raise CommandFailed(f"can't find pane: {pane}")
-        argv = [*await self._argv(), "-N", "-C", "attach-session", "-E", "-f", flags, "-t", found[0]]
+        argv = [*await self._argv(), "-N", "-C", "attach-session", "-E", "-f", flags, "-t", session]
         try:
-            return await ControlClient.attach(argv, environment(), on_gone, on_output)
+            client = await ControlClient.attach(argv, environment(), on_gone, on_output)
         except CommandFailed as failed:
             raise self._failure(failed) from None
         except TimeoutError:
             raise TmuxSilent(socket=self.socket) from None
+        client.server_pid = int(pid)
+        return client
 
     async def _connect(self, pane: str) -> ControlClient:
         async with self._connecting:

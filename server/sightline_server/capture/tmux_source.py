@@ -20,6 +20,7 @@ from .base import Ending, Sink, Typed
 from .inotify import APPEARED, Inotify, Watch
 from .processes import Identity
 from .pump import Pump
+from .relay_link import Exit
 from .tmux_pane import Held, Pane, check_keys
 from .tmux_server import PaneState, TmuxServer
 from .tmux_tail import PaneTail
@@ -260,3 +261,12 @@ class PaneSource:
         except TimeoutError:
             return False
         return self._spooled() == size
+
+
+def told(exited: Exit) -> Ending:
+    """An ending from what a launcher or tmux says about a program."""
+    if exited.error:
+        return Ending(started=False, error=exited.error[1])
+    if exited.code is None and not exited.signal:
+        return Ending(observed=False, error="tmux does not say how the program ended")
+    return Ending(exit_code=exited.code, signal=exited.signal)
