@@ -1,4 +1,4 @@
-"""The committer: all that was appended during one turn of the event loop becomes one transaction; then, and only then, it is seen.
+"""The committer: what one turn of the event loop appends becomes one transaction or two; then, and only then, it is seen.
 
 Also the place where the disk can be full: what came from a source waits and is tried again (its spool holds the rest), what a
 caller
@@ -71,14 +71,18 @@ class Committer:
         self._maintenance = asyncio.Lock()
 
     def schedule(self, appender: Appender) -> None:
-        """`appender` has something to commit: soon, together with what others append in this turn of the loop."""
+        """`appender` has something to commit: the first of a turn at once, all that follow in it together at its end."""
         self._waiting[appender] = None
         if not self._scheduled and not self._closed_gates:
             self._scheduled = True
+            self._commit()
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
+        self._commit()
+
+    def _commit(self) -> None:
         if self._closed_gates or not self._waiting:
             return
         appenders = list(self._waiting)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sightline.v1.event_pb2 import Channel, Event
 from sightline.v1.session_service_pb2 import SubscribeResponse
 
+NANOSECONDS = 1_000_000_000  # in a second
 MAX_EVENT = 1024 * 1024  # bytes of one encoded event
 MAX_CHUNK = 64 * 1024  # bytes of program output in one event
 ENTRY_TAG = bytes([SubscribeResponse.DESCRIPTOR.fields_by_name["events"].number << 3 | 2])
@@ -59,6 +60,25 @@ def encode(event: Event) -> tuple[bytes, int, int]:
     kind = KINDS[payload] if payload else 0
     channel = event.output.channel if kind == OUTPUT_KIND else 0
     return frame(event.SerializeToString()), kind, channel
+
+
+def head_start(session_id: str) -> bytes:
+    """The part of every event of a session that is the same: done once for all."""
+    encoded = session_id.encode()
+    return b"\x0a" + varint(len(encoded)) + encoded
+
+
+def head_source(source: str) -> bytes:
+    """The part of every event of a source that is the same."""
+    encoded = source.encode()
+    return b"\x32" + varint(len(encoded)) + encoded
+
+
+def output_head(start: bytes, seq: int, time: int, source: bytes) -> bytes:
+    """An `Event` without its payload, from `head_start`, the number, nanoseconds since 1970 and `head_source`."""
+    seconds, nanos = divmod(time, NANOSECONDS)
+    stamp = b"\x08" + varint(seconds) + b"\x10" + varint(nanos)
+    return b"".join((start, b"\x10", varint(seq), b"\x22", varint(len(stamp)), stamp, source))
 
 
 def output_entry(head: bytes, channel: Channel.ValueType, data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow,
 
 TAIL_BYTES = 1024 * 1024  # of the newest blocks kept in memory, so that those who follow live share one copy
 
-NANOSECONDS = 1_000_000_000  # in a second
+NANOSECONDS = record.NANOSECONDS
 
 
 class Follower(Protocol):
@@ -95,6 +95,8 @@ class SessionLog:
         self.epoch = epoch
         self.closed = closed
         self.followers: set[Follower] = set()
+        self._head_start = record.head_start(session_id)
+        self._head_sources: dict[str, bytes] = {}
         self._hold_back = hold_back
         self._moved = asyncio.Event()
         self._committer = committer
@@ -245,14 +247,21 @@ class SessionLog:
             commit.blocks.append((self.number, self._block))
 
     def _encode(self, draft: Draft, seq: int, time: int) -> tuple[bytes, int, int]:
-        event = Event() if draft.event is None else draft.event
+        if draft.event is None:
+            head = record.output_head(self._head_start, seq, time, self._head_source(draft.source))
+            return record.output_entry(head, draft.channel, draft.data), record.OUTPUT_KIND, draft.channel
+        event = draft.event
         event.session_id = self.session_id
         event.seq = seq
         event.time.seconds, event.time.nanos = divmod(time, NANOSECONDS)
         event.source = draft.source
-        if draft.event is None:
-            return record.output_entry(event.SerializeToString(), draft.channel, draft.data), record.OUTPUT_KIND, draft.channel
         return record.encode(event)
+
+    def _head_source(self, source: str) -> bytes:
+        head = self._head_sources.get(source)
+        if head is None:
+            head = self._head_sources[source] = record.head_source(source)
+        return head
 
     def _source(self, name: str) -> SourcePosition:
         known = self._new_sources.get(name)

@@ -62,6 +62,7 @@ CREATE TABLE input (
 
 ROW_COLUMNS = "number, session_id, name, epoch, live, request_id, fingerprint, record, private"
 BLOCK_COLUMNS = "id, last_seq, first_time, last_time, offset, length, entries, data, file, position"
+INSERT_BLOCK = f"INSERT INTO block ({BLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - names of ours
 FULL_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
@@ -188,15 +189,10 @@ class SqliteStore:
                         for r in commit.rows
                     ],
                 )
-            hot.executemany(
-                f"INSERT INTO block ({BLOCK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                [to_row(number, block, place) for (number, block), place in zip(commit.blocks, places, strict=True)],
-            )
-            if commit.positions:
-                hot.executemany(
-                    "INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?)",
-                    [(p.number, p.source_id, p.name, p.position) for p in commit.positions],
-                )
+            for (number, block), place in zip(commit.blocks, places, strict=True):
+                hot.execute(INSERT_BLOCK, to_row(number, block, place))
+            for p in commit.positions:
+                hot.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?)", (p.number, p.source_id, p.name, p.position))
             if commit.inputs:
                 hot.executemany("INSERT INTO input VALUES (?, ?, ?)", commit.inputs)
         self._unchecked += COMMIT_BYTES * (1 + len(commit.blocks))
