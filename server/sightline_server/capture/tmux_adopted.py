@@ -142,6 +142,7 @@ class AdoptedSource(PaneSource):
         self._hold(held)
         if await tmux_pipe.open_pipe(self._server, pane, self._sink.directory):
             if not await self._until_relay():
+                await self._server.ask(pane, ["pipe-pane", "-t", pane])
                 raise errors.StartTimeout(what="the relay of the pane", seconds=START_SECONDS)
             return
         held = replace(held, piped=False)
