@@ -205,3 +205,23 @@ def test_a_stale_socket_of_a_killed_server_is_taken_over(server: ServerProcess) 
     server.kill()
     assert (server.home / "sightline.sock").exists()
     server.start()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate, and is not installed")
+def test_with_tls_only_tls_gets_in(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert, *names]
+    subprocess.run(make, check=True, capture_output=True)
+    server = ServerProcess(None, SIGHTLINE_GRPC_ADDRESS="127.0.0.1:0", SIGHTLINE_TLS_CERT=str(cert), SIGHTLINE_TLS_KEY=str(key))
+    try:
+        server.start()
+        credentials = grpc.ssl_channel_credentials(cert.read_bytes())
+        with grpc.secure_channel(f"localhost:{port_of(server)}", credentials) as channel:
+            stub = SessionServiceStub(channel)
+            assert stub.List(pb.ListRequest(), metadata=bearer(server), timeout=PATIENCE) == pb.ListResponse()
+        with grpc.insecure_channel(f"localhost:{port_of(server)}") as channel, pytest.raises(grpc.RpcError) as error:
+            SessionServiceStub(channel).List(pb.ListRequest(), metadata=bearer(server), timeout=PATIENCE)
+        assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+    finally:
+        server.close()

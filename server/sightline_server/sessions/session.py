@@ -30,7 +30,7 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
 from sightline.v1.session_service_pb2 import Delivery, Filter, SendRequest, SendResponse
 
 from sightline_server.capture.base import Ending, Source, Typed
-from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError
+from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError, SourceGone
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import lifecycle
 from sightline_server.storage.contract import SessionRow
@@ -45,7 +45,7 @@ MAX_INPUT = 1024 * 1024  # bytes in one `Send`
 MAX_REQUEST_ID = 128  # characters
 REMEMBERED_INPUTS = 1024  # request ids whose delivery is known for sure
 MAX_CELLS = 10_000  # columns or rows of a terminal
-TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` answers anyway
+TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` says that it did not help
 
 TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
 ADOPTED_KINDS = frozenset({SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
@@ -349,13 +349,21 @@ class Session:
         await self.log.append([], row=self.row(), refusable=False)
         if self.source is not None:
             await self.source.terminate(signal, grace)
-        async with asyncio.timeout(grace + TERMINATE_PATIENCE):
-            await self.ended_event.wait()
+        await self._until_ended(grace + TERMINATE_PATIENCE)
 
     async def release(self) -> None:
         """Lets an adopted source go."""
         await self._running("release").release()
-        await self.ended_event.wait()
+        await self._until_ended(TERMINATE_PATIENCE)
+
+    async def _until_ended(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.ended_event.wait()
+        except TimeoutError:
+            raise SourceGone(
+                session=self.record.name, why=f"it has not ended within {seconds:.0f} s; its log will say when"
+            ) from None
 
     async def note_size(self) -> None:
         """Learns the size of an adopted terminal, which its owner decides."""
