@@ -45,6 +45,8 @@ RETRY_MOST = 0.2  # s
 SPEC_TIMEOUT = 10.0  # s, for a writer of the FIFO `spec`
 DRAIN_SECONDS = 5.0  # for a program's last bytes to come through the terminal; then its end is told without them
 DRAIN_STEP = 0.002  # s, between looks for that
+GATHER_BYTES = 2048  # at once from a terminal: nobody types so much, and more will come
+GATHER_SECONDS = 0.001  # to let it come: tmux floods in small pieces and needs the processor more than we do; its pipe holds 200 KB
 HELD_SECONDS = 0.02  # for the rest of what may be a marker
 
 CONTROL_EOF = b"e"  # close the program's stdin
@@ -519,10 +521,11 @@ class Pane:
         while True:
             ready = {fd for fd, _ in poll.poll(0 if stopping else self._patience())}
             if 0 in ready:
-                data = read_terminal()
-                if not data:
+                size = self._read()
+                if not size:
                     break
-                self.sift(self.held + data)
+                if size >= GATHER_BYTES and not stopping:
+                    time.sleep(GATHER_SECONDS)
             elif stopping:
                 break
             elif self.held:
@@ -539,6 +542,13 @@ class Pane:
         while self.files.pending:
             time.sleep(RETRY_MOST)
             self.files.retry()
+
+    def _read(self) -> int:
+        """Takes what is readable; how much that was, 0 at the end."""
+        data = read_terminal()
+        if data:
+            self.sift(self.held + data)
+        return len(data)
 
     def _patience(self) -> float | None:
         """How long to wait for more, in ms; None: for ever."""
@@ -676,6 +686,8 @@ class Launcher:
                 posix.write(writer, b"%d" % (error.errno or errno.EIO))
             finally:
                 posix._exit(127)
+        # A hangup reaches the terminal's session leader alone, and that is not the program.
+        signal.signal(signal.SIGHUP, lambda _number, _frame: hang_up(pid))
         posix.close(writer)
         failure = posix.read(reader, 16)
         posix.close(reader)
@@ -717,6 +729,15 @@ class Launcher:
 
     def _is_drained(self) -> bool:
         return any(posix.access(self.files.path(f"terminal.{name}"), posix.F_OK) for name in ("drained", "end"))
+
+
+def hang_up(group: int) -> None:
+    """Tells a process group that its terminal is gone."""
+    try:
+        posix.killpg(group, 1)  # SIGHUP
+        posix.killpg(group, 18)  # SIGCONT: one that was stopped could not hear it
+    except OSError:
+        return  # nobody is there any more
 
 
 def run_exec(directory: str, umask: int) -> int:

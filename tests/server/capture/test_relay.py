@@ -447,6 +447,11 @@ def test_a_program_that_stops_itself_goes_on(tmp_path: Path) -> None:
     assert relay_link.read_exit(tmp_path) == relay_link.Exit(signal=15)
 
 
+def test_a_program_whose_terminal_goes_is_hung_up(tmp_path: Path) -> None:
+    assert launch(tmp_path, [b"sh", b"-c", b"kill -HUP $PPID; sleep 60"], {b"PATH": b"/usr/bin:/bin"}) == b""
+    assert relay_link.read_exit(tmp_path) == relay_link.Exit(signal=1)
+
+
 @pytest.mark.parametrize("size", range(1, 25))
 def test_the_marker_is_taken_out_wherever_it_is_cut(tmp_path: Path, size: int) -> None:
     pane = relay.Pane(str(tmp_path))
