@@ -211,7 +211,21 @@ def test_a_stale_socket_of_a_killed_server_is_taken_over(server: ServerProcess) 
 def test_with_tls_only_tls_gets_in(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert, *names]
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        str(key),
+        "-out",
+        str(cert),
+        *names,
+    ]
     subprocess.run(make, check=True, capture_output=True)
     server = ServerProcess(None, SIGHTLINE_GRPC_ADDRESS="127.0.0.1:0", SIGHTLINE_TLS_CERT=str(cert), SIGHTLINE_TLS_KEY=str(key))
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from sightline_server.errors import BadSetting, StartupError, UnsafeBind
 from sightline_server.settings import Address, Settings, load
 

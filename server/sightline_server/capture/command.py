@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import SessionKind, Snapshot
 
-from .. import errors
-from . import processes, relay, relay_link
-from .base import Ending, Sink, Typed
-from .inotify import APPEARED, Inotify, Watch
-from .processes import Identity
-from .pump import Pump
-from .relay_link import Started
+from sightline_server import errors
+from sightline_server.capture import processes, relay, relay_link
+from sightline_server.capture.base import Ending, Sink, Typed
+from sightline_server.capture.inotify import APPEARED, Inotify, Watch
+from sightline_server.capture.processes import Identity
+from sightline_server.capture.pump import Pump
+from sightline_server.capture.relay_link import Started
 
 log = logging.getLogger(__name__)
 

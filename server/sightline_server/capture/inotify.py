@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import WatchLimit
+from sightline_server.errors import WatchLimit
 
 GREW = 0x2  # IN_MODIFY: bytes were added to a file
 APPEARED = 0x100  # IN_CREATE, and here IN_MOVED_TO as well: a file has a name now

@@ -12,10 +12,10 @@ from pathlib import Path
 from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.event_pb2 import Channel, Event, OutputLost
 
-from ..decode.lines import HOLD_SECONDS, cut_anywhere, cut_lines
-from .base import Sink
-from .inotify import Inotify, Watch
-from .spool import READ_BYTES, Loss, SpoolReader
+from sightline_server.capture.base import Sink
+from sightline_server.capture.inotify import Inotify, Watch
+from sightline_server.capture.spool import READ_BYTES, Loss, SpoolReader
+from sightline_server.decode.lines import HOLD_SECONDS, cut_anywhere, cut_lines
 
 GATHER_BYTES = 4096  # in one round: whoever writes so much is not typing, and more will come
 GATHER_SECONDS = 0.004  # to let it come: a pane floods in pieces of some KiB, and each would be a commit and a response of its own
@@ -51,7 +51,9 @@ class Pump:
         self._inotify = inotify
         self._directory = directory
         self._loop = asyncio.get_running_loop()
-        self._followers = [_Follower(name, SpoolReader(directory, name, sink.position(name))) for name in channels]
+        self._followers = [
+            _Follower(name, SpoolReader(directory, name, sink.position(name), can_lose=name == "terminal")) for name in channels
+        ]
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._committed = 0  # bytes, by this pump

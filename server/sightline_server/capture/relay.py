@@ -514,6 +514,16 @@ class Pane:
     def follow(self, stop: int) -> None:
         """Runs until fd 0 is at its end, or until `stop` is readable and nothing is left to read."""
         self.files.put("started", started_text(0, -1, -1))
+        self._follow(stop)
+        self._let_out()
+        while self.lost and not self._note():
+            time.sleep(RETRY_MOST)
+        self.segments.end()
+        while self.files.pending:
+            time.sleep(RETRY_MOST)
+            self.files.retry()
+
+    def _follow(self, stop: int) -> None:
         poll = select.poll()
         poll.register(0, select.POLLIN)
         poll.register(stop, select.POLLIN)
@@ -523,24 +533,16 @@ class Pane:
             if 0 in ready:
                 size = self._read()
                 if not size:
-                    break
+                    return
                 if size >= GATHER_BYTES and not stopping:
                     time.sleep(GATHER_SECONDS)
             elif stopping:
-                break
+                return
             elif self.held:
                 self._let_out()
             elif self.lost:
                 self.settle()
-            if stop in ready:
-                stopping = True
-            self.files.retry()
-        self._let_out()
-        while self.lost and not self._note():
-            time.sleep(RETRY_MOST)
-        self.segments.end()
-        while self.files.pending:
-            time.sleep(RETRY_MOST)
+            stopping = stopping or stop in ready
             self.files.retry()
 
     def _read(self) -> int:

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import relay
-from .processes import Identity, boot_id
+from sightline_server.capture import relay
+from sightline_server.capture.processes import Identity, boot_id
 
 _PAGE = 4096  # bytes: what a pipe gives out; a write of at most that much is whole or not at all
 

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .relay import SEGMENT_BYTES
+from sightline_server.capture.relay import SEGMENT_BYTES
 
 READ_BYTES = 256 * 1024  # at most, in one look: a turn of one channel
 
@@ -34,15 +34,22 @@ class Loss:
 class SpoolReader:
     """One channel, read from `offset`. Looking moves nothing; `advance` does, when what was seen is committed.
 
+    Args:
+        directory: the spool.
+        channel: its name in the spool.
+        offset: bytes of the channel that are committed.
+        can_lose: its relay may note losses; False, for a command's, saves a look for them at every read.
+
     Attributes:
         offset: bytes of the channel that are committed, lost ones included.
     """
 
-    def __init__(self, directory: Path, channel: str, offset: int) -> None:
+    def __init__(self, directory: Path, channel: str, offset: int, *, can_lose: bool = True) -> None:
         self.offset = offset
         self._prefix = f"{directory}/{channel}."
         self._directory = directory
         self._files: dict[int, int] = {}  # segment number -> descriptor; two at most
+        self._can_lose = can_lose
         self._losses: list[Loss] = []
         self._lost_read = 0  # bytes of the `.lost` file
         self._end = -1
@@ -147,6 +154,8 @@ class SpoolReader:
         return f"{self._prefix}{number:08d}"
 
     def _read_losses(self) -> None:
+        if not self._can_lose:
+            return
         try:
             fd = os.open(f"{self._prefix}lost", os.O_RDONLY)
         except FileNotFoundError:

@@ -12,16 +12,16 @@ from dataclasses import replace
 from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import SessionKind, Tmux
 
-from .. import errors
-from . import processes, tmux_pipe
-from .base import Ending, Sink
-from .inotify import Inotify
-from .relay_link import Exit
-from .tmux_control import ClientGone, CommandFailed
-from .tmux_pane import Held
-from .tmux_server import PaneState, TmuxServer
-from .tmux_source import RELAY_SECONDS, START_SECONDS, PaneSource, told
-from .tmux_tail import PaneTail
+from sightline_server import errors
+from sightline_server.capture import processes, tmux_pipe
+from sightline_server.capture.base import Ending, Sink
+from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.relay_link import Exit
+from sightline_server.capture.tmux_control import ClientGone, CommandFailed
+from sightline_server.capture.tmux_pane import Held
+from sightline_server.capture.tmux_server import PaneState, TmuxServer
+from sightline_server.capture.tmux_source import RELAY_SECONDS, START_SECONDS, PaneSource, told
+from sightline_server.capture.tmux_tail import PaneTail
 
 POLL_SECONDS = 2.0  # for what an adopted pane does not tell by itself
 REAP_SECONDS = 0.01  # for tmux to tell by itself how an adopted program ended; doubled each time that it is asked

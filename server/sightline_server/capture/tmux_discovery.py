@@ -17,9 +17,9 @@ from sightline.v1.event_pb2 import Error, ErrorOrigin
 from sightline.v1.session_pb2 import SessionKind, Terminal, Tmux
 from sightline.v1.session_service_pb2 import Candidate
 
-from ..errors import BadField, PaneNotFound, SightlineError, TmuxServerNotFound
-from . import tmux_server
-from .tmux_control import CommandFailed
+from sightline_server.capture import tmux_server
+from sightline_server.capture.tmux_control import CommandFailed
+from sightline_server.errors import BadField, PaneNotFound, SightlineError, TmuxServerNotFound
 
 CONNECT_SECONDS = 1.0  # for a server to take a connection, before its socket counts as stale
 

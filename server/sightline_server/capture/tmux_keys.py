@@ -5,7 +5,7 @@ Bytes rather than tmux's `send-keys NAME`, because that would be taken by copy m
 
 from __future__ import annotations
 
-from ..errors import UnknownKey
+from sightline_server.errors import UnknownKey
 
 _PLAIN = {
     "Enter": b"\r",

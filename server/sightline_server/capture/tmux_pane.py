@@ -16,13 +16,13 @@ from pathlib import Path
 
 from sightline.v1.session_pb2 import Snapshot
 
-from ..errors import NoInput, SightlineError, SourceGone
-from . import processes, tmux_keys, tmux_screen
-from .base import Typed
-from .processes import Identity
-from .tmux_control import ClientGone, CommandFailed
-from .tmux_protocol import escape_format
-from .tmux_server import PaneState, TmuxServer
+from sightline_server.capture import processes, tmux_keys, tmux_screen
+from sightline_server.capture.base import Typed
+from sightline_server.capture.processes import Identity
+from sightline_server.capture.tmux_control import ClientGone, CommandFailed
+from sightline_server.capture.tmux_protocol import escape_format
+from sightline_server.capture.tmux_server import PaneState, TmuxServer
+from sightline_server.errors import NoInput, SightlineError, SourceGone
 
 SHORT = 1024  # bytes typed by `send-keys`; more goes through a paste buffer
 BETWEEN_WRITES = 0.01  # s, between text and Enter: full-screen programs take what comes at once for pasted

@@ -9,10 +9,10 @@ import shlex
 import signal as signals
 from pathlib import Path
 
-from . import processes, relay
-from .processes import Identity
-from .tmux_protocol import escape_time, quote
-from .tmux_server import TmuxServer
+from sightline_server.capture import processes, relay
+from sightline_server.capture.processes import Identity
+from sightline_server.capture.tmux_protocol import escape_time, quote
+from sightline_server.capture.tmux_server import TmuxServer
 
 CHANNEL = "terminal"
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..errors import SightlineError, TmuxServerNotFound
-from . import processes
-from .tmux_control import CommandFailed
-from .tmux_pane import Held
-from .tmux_protocol import escape_time
-from .tmux_server import TmuxServer
+from sightline_server.capture import processes
+from sightline_server.capture.tmux_control import CommandFailed
+from sightline_server.capture.tmux_pane import Held
+from sightline_server.capture.tmux_protocol import escape_time
+from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.errors import SightlineError, TmuxServerNotFound
 
 TRIES = 3  # to make a pane while the server is just going with its last one
 HISTORY_LINES = 2000  # for somebody who attaches to it; the log has all of it

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import TmuxNotInstalled, TmuxServerNotFound, TmuxSilent, TmuxTooOld
-from .tmux_control import ClientGone, Command, CommandFailed, ControlClient, text
-from .tmux_protocol import PaneOutput, escape_argument
+from sightline_server.capture.tmux_control import ClientGone, Command, CommandFailed, ControlClient, text
+from sightline_server.capture.tmux_protocol import PaneOutput, escape_argument
+from sightline_server.errors import TmuxNotInstalled, TmuxServerNotFound, TmuxSilent, TmuxTooOld
 
 ANSWER_SECONDS = 10.0  # for a command over the held client, or a tmux process
 NEEDED = (3, 2)  # the first with flags for clients, without which ours would resize the user's windows

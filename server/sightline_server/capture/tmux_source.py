@@ -14,16 +14,16 @@ from dataclasses import replace
 from sightline.v1.event_pb2 import CaptureState, Channel, Event, OutputLost
 from sightline.v1.session_pb2 import Snapshot
 
-from .. import errors
-from . import processes, tmux_pipe
-from .base import Ending, Sink, Typed
-from .inotify import APPEARED, Inotify, Watch
-from .processes import Identity
-from .pump import Pump
-from .relay_link import Exit
-from .tmux_pane import Held, Pane, check_keys
-from .tmux_server import PaneState, TmuxServer
-from .tmux_tail import PaneTail
+from sightline_server import errors
+from sightline_server.capture import processes, tmux_pipe
+from sightline_server.capture.base import Ending, Sink, Typed
+from sightline_server.capture.inotify import APPEARED, Inotify, Watch
+from sightline_server.capture.processes import Identity
+from sightline_server.capture.pump import Pump
+from sightline_server.capture.relay_link import Exit
+from sightline_server.capture.tmux_pane import Held, Pane, check_keys
+from sightline_server.capture.tmux_server import PaneState, TmuxServer
+from sightline_server.capture.tmux_tail import PaneTail
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.event_pb2 import Channel, Event, OutputLost
 
-from ..decode.lines import cut_anywhere
-from .base import Sink
-from .tmux_control import ControlClient
-from .tmux_protocol import PaneOutput
-from .tmux_server import TmuxServer
+from sightline_server.capture.base import Sink
+from sightline_server.capture.tmux_control import ControlClient
+from sightline_server.capture.tmux_protocol import PaneOutput
+from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.decode.lines import cut_anywhere
 
 SOURCE = "terminal"
 MAX_HELD = 8 * 1024 * 1024  # bytes waiting for a slow log; tmux must not wait for us, so the rest is lost

@@ -17,15 +17,15 @@ from pathlib import Path
 from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import SessionKind
 
-from .. import errors
-from . import processes, relay, relay_link, tmux_pipe
-from .base import Ending, Sink
-from .inotify import Inotify
-from .processes import Identity
-from .tmux_control import CommandFailed
-from .tmux_pane import Held
-from .tmux_private import PrivateServer
-from .tmux_source import START_SECONDS, PaneSource, told
+from sightline_server import errors
+from sightline_server.capture import processes, relay, relay_link, tmux_pipe
+from sightline_server.capture.base import Ending, Sink
+from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.processes import Identity
+from sightline_server.capture.tmux_control import CommandFailed
+from sightline_server.capture.tmux_pane import Held
+from sightline_server.capture.tmux_private import PrivateServer
+from sightline_server.capture.tmux_source import START_SECONDS, PaneSource, told
 
 HANGUP_SECONDS = 0.05  # between looks at a program whose terminal was closed
 HANGUPS = 20  # looks, before it is left as it is: 1 s

@@ -159,6 +159,7 @@ class Session:
         await self.log.room()
         drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
         await self.log.append(drafts, position=(source, position))
+        await asyncio.sleep(0)  # readers first: they are awake now, and the source can wait
 
     async def event(self, event: Event, source: str, position: int | None = None) -> int:
         return await self.log.append([Draft(source, event)], position=None if position is None else (source, position))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from sightline.v1.event_pb2 import Outcome, SessionState
 from sightline_server.capture.base import Ending
 from sightline_server.errors import BadName
