@@ -165,7 +165,6 @@ def test_a_vanished_tmux_server_ends_its_sessions_and_says_so(server: ServerProc
         last = completed(follow(stub, session.id))
         # The program is hung up with its terminal, and its launcher sees that.
         assert (last.outcome, last.signal) == (Outcome.OUTCOME_FAILED, signal.SIGHUP)
-        assert "tmux server" in last.error
         again = create(stub, "echo", "a new tmux server", terminal=True)
         assert b"a new tmux server" in data_of(follow(stub, again.id), "terminal")
 

@@ -4,7 +4,7 @@ It runs on its own (`command_line`), imports nothing of ours and little of Pytho
 server being there. The server imports this file too, for the names and formats which the two share.
 
 A spool is a directory. Each of its channels is a row of segment files, `stdout.00000000` and on, of exactly `SEGMENT_BYTES` each;
-the reader deletes a segment that it has committed once the next one exists. At most `SEGMENTS` are there at a time. An offset
+the reader deletes a segment that it has committed once the next one exists. Only so many are there at a time. An offset
 counts the bytes of the channel since its beginning, lost ones included, so that segment number = offset // SEGMENT_BYTES.
 
     <channel>.<number>  the bytes; what was lost is a hole in the file, or a number that is left out
@@ -19,7 +19,8 @@ counts the bytes of the channel since its beginning, lost ones included, so that
 Modes, each with the spool's directory as the argument:
 
     command  runs the program of a spec (read from fd 0) in pipes; a full spool or disk stops the reading: the program waits
-    pane     moves fd 0 to the channel `terminal`; never waits: what does not fit is counted in `terminal.lost`
+    pane     moves fd 0 to the channel `terminal`; never waits: what does not fit is counted in `terminal.lost`; one more
+             argument says how many segments may lie unread
     exec     runs the program of a spec read from the FIFO `spec` in the directory, in the terminal it was started in; no secret
              touches an argv or the disk
 """
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SEGMENT_BYTES = 4 * 1024 * 1024
-SEGMENTS = 8  # of a channel, unread: 32 MiB; then a command waits and a pane loses
+SEGMENTS = 8  # of a command's channel, unread: 32 MiB; then the program waits
+PANE_SEGMENTS = 64  # of a pane, unread: 256 MiB, 5 s of the fastest flood that tmux manages; then bytes are lost
 PIPE_BYTES = 1024 * 1024  # the most that an unprivileged program can make its pipe hold
 READ_BYTES = 256 * 1024  # at once, where splice does not serve
 RETRY_FIRST = 0.02  # s, between looks for room; doubles up to RETRY_MOST
@@ -157,9 +159,10 @@ class Files:
 class Segments:
     """The writing end of one channel: a row of files, and the place in it."""
 
-    def __init__(self, files: Files, channel: str) -> None:
+    def __init__(self, files: Files, channel: str, most: int = SEGMENTS) -> None:
         self.files = files
         self.channel = channel
+        self.most = most
         self.fd = -1
         self.existing: list[int] = []
         self.offset = 0
@@ -193,7 +196,7 @@ class Segments:
             return True
         while self.existing and not posix.access(self._path(self.existing[0]), posix.F_OK):
             del self.existing[0]
-        return len(self.existing) < SEGMENTS
+        return len(self.existing) < self.most
 
     def advance(self, count: int) -> None:
         """`count` bytes were written, or were lost."""
@@ -501,9 +504,9 @@ def run_command(directory: str, umask: int) -> int:
 class Pane:
     """What a terminal shows, moved to its channel. The terminal never waits: what does not fit is lost, and counted."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, most: int = PANE_SEGMENTS) -> None:
         self.files = Files(directory)
-        self.segments = Segments(self.files, "terminal")
+        self.segments = Segments(self.files, "terminal", most)
         self.lost = 0  # bytes of the loss that goes on
         self.lost_since = 0  # ns
         self.lost_until = 0  # ns
@@ -634,7 +637,8 @@ def run_pane(directory: str, _umask: int) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    Pane(directory).follow(reader)
+    most = int(sys.argv[3]) if len(sys.argv) > 3 else PANE_SEGMENTS
+    Pane(directory, most).follow(reader)
     return 0
 
 

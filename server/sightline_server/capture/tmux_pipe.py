@@ -15,11 +15,12 @@ from sightline_server.capture.tmux_protocol import escape_time, quote
 from sightline_server.capture.tmux_server import TmuxServer
 
 CHANNEL = "terminal"
+SEGMENTS = relay.PANE_SEGMENTS  # that a relay may leave unread
 
 
 def shell_command(directory: Path) -> str:
     """What `pipe-pane` is to give to sh, formats not yet escaped: a relay that writes into this directory."""
-    return "exec " + shlex.join(relay.command_line("pane", str(directory)))
+    return "exec " + shlex.join([*relay.command_line("pane", str(directory)), str(SEGMENTS)])
 
 
 async def open_pipe(server: TmuxServer, pane: str, directory: Path) -> bool:

@@ -273,7 +273,7 @@ def pane(directory: Path) -> Iterator[tuple[socket.socket, subprocess.Popen[byte
     """A relay in mode `pane` and the terminal's end of its pipe, a socket as tmux uses."""
     ours, its = socket.socketpair()
     with its:
-        process = subprocess.Popen(relay.command_line("pane", str(directory)), stdin=its.fileno())
+        process = subprocess.Popen([*relay.command_line("pane", str(directory)), str(SEGMENTS)], stdin=its.fileno())
     try:
         with ours:
             yield ours, process

@@ -257,14 +257,15 @@ async def test_the_end_comes_with_the_last_screen() -> None:
         assert here.ours("list-panes", "-a") == ""
 
 
-async def test_a_flood_that_nobody_reads_holds_no_program_back_and_is_named() -> None:
+async def test_a_flood_that_nobody_reads_holds_no_program_back_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tmux_pipe, "SEGMENTS", 4)
     async with room() as here:
-        sink, _ = await here.terminal("sh", "-c", "seq 1 6000000; : >done; read x")
+        sink, _ = await here.terminal("sh", "-c", "seq 1 3000000; : >done; read x")
         sink.gate.clear()
         await until((here.home / "done").exists, 30)
         sink.gate.set()
         await sink.until(lambda: bool(sink.of_kind("output_lost")))
-        whole = len(counted(6_000_000))
+        whole = len(counted(3_000_000))
         await sink.until(lambda: sink.position(TERMINAL) == whole)
         lost = sum(event.output_lost.bytes for event in sink.of_kind("output_lost"))
         assert lost > 0
