@@ -1,7 +1,8 @@
 """Capture: what a source is to a session, and one file for each kind of source.
 
-- `base`: the two sides of the contract, `Source` and `Sink`
-- `relay`: the small program that stands between a pipe and its spool; runs on its own, imports nothing of ours
+- `base`: the two sides of the contract, `Source` and `Sink`; `sources`: from a request to a source
+- `relay`: the small program that stands between a pipe and its spool; runs on its own, imports nothing of ours; `relay_link`: the
+  server's end of it
 - `spool`: reading what relays write; `inotify`: one descriptor that tells of all spools; `pump`: from spool to sink
 - `processes`: who is who in a process tree, and ending it
 - `command`: a program in pipes
