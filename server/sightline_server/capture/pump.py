@@ -18,7 +18,7 @@ from sightline_server.capture.spool import READ_BYTES, Loss, SpoolReader
 from sightline_server.decode.lines import HOLD_SECONDS, cut_anywhere, cut_lines
 
 GATHER_BYTES = 4096  # in one round: whoever writes so much is not typing, and more will come
-GATHER_SECONDS = 0.004  # to let it come: a pane floods in pieces of some KiB, and each would be a commit and a response of its own
+GATHER_SECONDS = 0.010  # to let it come: a pane floods in pieces of some KiB, and each would be a commit and a response of its own
 STOP_SECONDS = 1.0  # for a commit under way, before it is left alone
 
 CHANNELS: Mapping[str, Channel.ValueType] = {
