@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import signal as signals
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +69,7 @@ class CommandSource:
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._check()
+        relay_link.check_program(self._argv, self._env, self._cwd)
         self._look_out()
         try:
             pid = relay_link.spawn(self._sink.directory, self._argv, self._env, self._cwd, self._stdin_open)
@@ -164,16 +163,6 @@ class CommandSource:
         await self._pump.stop()
 
     # --- starting
-
-    def _check(self) -> None:
-        """What can be known before anything is started. Raises a domain error."""
-        if not self._argv or not self._argv[0]:
-            raise errors.EmptyArgv
-        if not os.path.isdir(self._cwd):
-            raise errors.CwdNotFound(cwd=self._cwd)
-        places = relay.candidates(os.fsencode(self._argv[0]), {os.fsencode(k): os.fsencode(v) for k, v in self._env.items()})
-        if not any(os.path.isfile(os.path.join(os.fsencode(self._cwd), place)) for place in places):
-            raise errors.ProgramNotFound(program=self._argv[0])
 
     def _look_out(self) -> None:
         def look(mask: int) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sightline_server import errors
 from sightline_server.capture import relay
 from sightline_server.capture.processes import Identity, boot_id
 
@@ -67,6 +68,17 @@ class Exit:
 
 class Blocked(Exception):
     """The pipe has no room for all of it; nothing was written."""
+
+
+def check_program(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None:
+    """Raises what can be known before anything is started: `EmptyArgv`, `CwdNotFound` or `ProgramNotFound`."""
+    if not argv or not argv[0]:
+        raise errors.EmptyArgv
+    if not os.path.isdir(cwd):
+        raise errors.CwdNotFound(cwd=cwd)
+    places = relay.candidates(os.fsencode(argv[0]), {os.fsencode(name): os.fsencode(value) for name, value in env.items()})
+    if not any(os.path.isfile(os.path.join(os.fsencode(cwd), place)) for place in places):
+        raise errors.ProgramNotFound(program=argv[0])
 
 
 def spawn(directory: Path, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin_open: bool) -> int:

@@ -67,7 +67,7 @@ class TerminalSource(PaneSource):
 
     async def start(self) -> None:
         """See `Source`."""
-        self._check()
+        relay_link.check_program(self._argv, self._env, self._cwd)
         self._look_out()
         try:
             await self._create()
@@ -175,16 +175,6 @@ class TerminalSource(PaneSource):
             await asyncio.wait([self._launcher_gone])
 
     # --- starting
-
-    def _check(self) -> None:
-        """What can be known before anything is started. Raises a domain error."""
-        if not self._argv or not self._argv[0]:
-            raise errors.EmptyArgv
-        if not os.path.isdir(self._cwd):
-            raise errors.CwdNotFound(cwd=self._cwd)
-        places = relay.candidates(os.fsencode(self._argv[0]), {os.fsencode(k): os.fsencode(v) for k, v in self._env.items()})
-        if not any(os.path.isfile(os.path.join(os.fsencode(self._cwd), place)) for place in places):
-            raise errors.ProgramNotFound(program=self._argv[0])
 
     async def _create(self) -> None:
         """The pane, its pipe and the note of it. A gate in the pane (the FIFO) keeps the program back until all that is there."""
