@@ -113,6 +113,9 @@ def big_send(stub: Stub, session: str) -> object:
     ("call", "code", "reason"),
     [
         (lambda stub, s: stub.Send(pb.SendRequest(session=s, text="x")), WRONG, "NO_INPUT"),
+        (lambda stub, s: stub.Send(pb.SendRequest(session=s, author="x" * 200)), INVALID, "BAD_FIELD"),
+        (lambda stub, s: stub.Send(pb.SendRequest(session=s, keys=["Enter"] * 1001)), INVALID, "BAD_FIELD"),
+        (lambda stub, s: stub.Interrupt(pb.InterruptRequest(session=s, author="x" * 200)), INVALID, "BAD_FIELD"),
         (lambda stub, s: stub.Resize(resize(s, 80, 24)), WRONG, "NO_TERMINAL"),
         (lambda stub, s: stub.Resize(resize(s, 0, 24)), INVALID, "BAD_FIELD"),
         (lambda stub, s: stub.Snapshot(pb.SnapshotRequest(session=s)), WRONG, "NO_TERMINAL"),

@@ -71,6 +71,16 @@ def test_stdin_closes_with_eof(grpc_stub: Stub) -> None:
     ]
 
 
+def test_a_large_input_is_typed_whole_and_logged_below_the_size_of_an_event(grpc_stub: Stub) -> None:
+    session = create(grpc_stub, "wc", "-c", stdin=True)
+    grpc_stub.Send(pb.SendRequest(session=session.id, data=b"x" * 1024 * 1024, eof=True), timeout=PATIENCE)
+    events = follow(grpc_stub, session.id)
+    assert data_of(events, "stdout") == b"1048576\n"
+    (said,) = [event for event in events if event.HasField("input")]
+    assert (said.input.length, len(said.input.data) + said.truncated_bytes) == (1024 * 1024, 1024 * 1024)
+    assert said.ByteSize() <= 1024 * 1024
+
+
 def test_sensitive_input_leaves_only_its_length(grpc_stub: Stub) -> None:
     session = create(grpc_stub, "sh", "-c", "read secret; echo ${#secret}", stdin=True)
     grpc_stub.Send(pb.SendRequest(session=session.id, text="hunter2", submit=True, sensitive=True))

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sightline_server.errors import DiskFull
@@ -40,17 +39,6 @@ class Appender(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Room:
-    """Whether the store takes anything.
-
-    Attributes:
-        error: what the last attempt failed with; None: there is room.
-    """
-
-    error: DiskFull | None
-
-
 class Committer:
     """Commits for all logs of one store.
 
@@ -60,8 +48,8 @@ class Committer:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.on_room: Callable[[Room], None] = lambda _room: None
-        """Called when the disk fills up, and when it has room again."""
+        self.on_room: Callable[[DiskFull | None], None] = lambda _full: None
+        """Called with the error when the disk fills up, and with None when it has room again."""
         self.full: DiskFull | None = None
         self.has_hidden = True  # deleted sessions may have left blocks, also those of the run before
         self._waiting: dict[Appender, None] = {}
@@ -100,7 +88,7 @@ class Committer:
         if self.full is not None:
             self.full = None
             logger.warning("the disk has room again: going on")
-            self.on_room(Room(None))
+            self.on_room(None)
 
     def _refuse(self, appenders: Sequence[Appender], error: DiskFull) -> None:
         for appender in appenders:
@@ -110,7 +98,7 @@ class Committer:
         if self.full is None:
             self.full = error
             logger.error("%s", error)
-            self.on_room(Room(error))
+            self.on_room(error)
 
     def _try_again(self) -> None:
         self._retry = None

@@ -8,8 +8,6 @@ entries are a valid response, and nothing is ever encoded again: disk, replay an
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from sightline.v1.event_pb2 import Channel, Event
 from sightline.v1.session_service_pb2 import SubscribeResponse
@@ -28,15 +26,6 @@ FILTER_PART = slice(4, 9)
 """The part of an index entry that a filter looks at: kind, source, channel."""
 
 _OUTPUT_TAG = bytes([(OUTPUT_KIND << 3 | 2) & 0x7F | 0x80, (OUTPUT_KIND << 3 | 2) >> 7])
-
-
-class IndexEntry(NamedTuple):
-    """One entry of a block's index."""
-
-    length: int
-    kind: int
-    source: int
-    channel: int
 
 
 def varint(value: int) -> bytes:
@@ -90,11 +79,6 @@ def output_entry(head: bytes, channel: Channel.ValueType, data: bytes) -> bytes:
     payload_length = len(payload_head) + len(data)
     middle = _OUTPUT_TAG + varint(payload_length) + payload_head
     return b"".join((ENTRY_TAG, varint(len(head) + len(middle) + len(data)), head, middle, data))
-
-
-def index_entries(index: bytes) -> Iterator[IndexEntry]:
-    """The entries of a block's index."""
-    return map(IndexEntry._make, INDEX.iter_unpack(index))
 
 
 def decode(data: bytes) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal as signals
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,6 @@ from sightline_server.subscription.subscription import Subscription
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-SIGTERM = 15
 DEFAULT_GRACE = 5.0  # seconds from the signal to SIGKILL
 MAX_SIGNAL = 64
 
@@ -70,7 +70,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
             raise BadField(field="signal", problem=f"there is no signal {request.signal}")
         session = self._registry.find(request.session)
         grace = request.grace.ToTimedelta().total_seconds() if request.HasField("grace") else DEFAULT_GRACE
-        await session.terminate(request.signal or SIGTERM, max(0.0, grace))
+        await session.terminate(request.signal or signals.SIGTERM, max(0.0, grace))
         return pb.TerminateResponse(session=session.describe())
 
     @with_status

@@ -28,6 +28,7 @@ from sightline_server.capture.sources import Sources
 from sightline_server.errors import (
     BadField,
     BadPageToken,
+    DiskFull,
     Draining,
     NameTaken,
     NotYetBuilt,
@@ -36,12 +37,11 @@ from sightline_server.errors import (
     SessionLive,
     SessionNotFound,
 )
-from sightline_server.log.committer import Committer, Room
+from sightline_server.log.committer import Committer
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import names
 from sightline_server.sessions.session import MAX_REQUEST_ID, OURS, Private, Session
-from sightline_server.storage.contract import SessionRow
-from sightline_server.storage.memory import new_epoch
+from sightline_server.storage.contract import SessionRow, new_epoch
 from sightline_server.subscription.subscription import Subject
 
 logger = logging.getLogger(__name__)
@@ -114,11 +114,11 @@ class Registry:
             task.cancel()
         await asyncio.gather(*(session.detach() for session in list(self._live.values())))
 
-    def room_changed(self, room: Room) -> None:
+    def room_changed(self, full: DiskFull | None) -> None:
         """The disk filled up, or has room again."""
         for session in list(self._live.values()):
-            if room.error is not None:
-                session.paused(room.error)
+            if full is not None:
+                session.paused(full)
             else:
                 self._in_background(session.unpaused())
 

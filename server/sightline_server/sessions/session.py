@@ -9,6 +9,7 @@ import dataclasses
 import json
 import logging
 import shutil
+import signal as signals
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -30,7 +31,9 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
 from sightline.v1.session_service_pb2 import Delivery, Filter, SendRequest, SendResponse
 
 from sightline_server.capture.base import Ending, Source, Typed
+from sightline_server.capture.sources import MAX_CELLS
 from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError, SourceGone
+from sightline_server.log.record import MAX_EVENT
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import lifecycle
 from sightline_server.storage.contract import SessionRow
@@ -40,11 +43,12 @@ from sightline_server.subscription.start import before_tail
 logger = logging.getLogger(__name__)
 
 OURS = "sightline"  # `Event.source` of what the server itself has to say
-SIGTERM = 15
 MAX_INPUT = 1024 * 1024  # bytes in one `Send`
+MAX_LOGGED_INPUT = MAX_EVENT - 64 * 1024  # bytes of it in the log: the event around them must fit too
+MAX_KEYS = 1000  # in one `Send`
+MAX_AUTHOR = 128  # characters
 MAX_REQUEST_ID = 128  # characters
 REMEMBERED_INPUTS = 1024  # request ids whose delivery is known for sure
-MAX_CELLS = 10_000  # columns or rows of a terminal
 TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` says that it did not help
 
 TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
@@ -275,6 +279,9 @@ class Session:
         )
         if len(typed.data) > MAX_INPUT:
             raise InputTooLarge(size=len(typed.data), limit=MAX_INPUT)
+        if len(typed.keys) > MAX_KEYS:
+            raise BadField(field="keys", problem=f"at most {MAX_KEYS}")
+        check_author(request.author)
         # A caller who hangs up between commit and typing must not leave it untyped.
         return await asyncio.shield(asyncio.ensure_future(self._send(request, typed, transport)))
 
@@ -287,7 +294,7 @@ class Session:
             source.check_send(typed)
             redacted = request.sensitive or await source.echo_is_off()
             said = Input(
-                data=b"" if redacted else typed.data,
+                data=b"" if redacted else typed.data[:MAX_LOGGED_INPUT],
                 keys=() if redacted else typed.keys,
                 length=len(typed.data) + len(typed.keys),
                 redacted=redacted,
@@ -296,7 +303,8 @@ class Session:
                 author=request.author or transport,
                 request_id=request.request_id,
             )
-            draft = Draft(OURS, Event(input=said))
+            cut = 0 if redacted else max(0, len(typed.data) - MAX_LOGGED_INPUT)
+            draft = Draft(OURS, Event(input=said, truncated_bytes=cut))
             seq = await self.log.append([draft], input_id=request.request_id, refusable=True)
             await self._reach(source.send(typed), seq)
             self._delivered[request.request_id] = seq
@@ -324,6 +332,7 @@ class Session:
 
     async def interrupt(self, author: str) -> int:
         """What Ctrl-C means there."""
+        check_author(author)
         async with self._typing:
             source = self._running("interrupt")
             self._private.interrupted = self._clock()
@@ -378,7 +387,7 @@ class Session:
         if self.record.kind in ADOPTED_KINDS:
             await self.release()
         else:
-            await self.terminate(SIGTERM, grace)
+            await self.terminate(signals.SIGTERM, grace)
 
     async def snapshot(self) -> Snapshot:
         """The screen; of an ended terminal, its last one."""
@@ -398,3 +407,9 @@ class Session:
         """The server goes."""
         if self.source is not None:
             await self.source.detach()
+
+
+def check_author(author: str) -> None:
+    """Raises `BadField` for one that is no name but a text."""
+    if len(author) > MAX_AUTHOR:
+        raise BadField(field="author", problem=f"at most {MAX_AUTHOR} characters")

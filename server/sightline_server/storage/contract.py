@@ -9,7 +9,8 @@ time as each other or as `commit`: the log's gate sees to that (`log.committer`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -206,9 +207,6 @@ class Store(Protocol):
         ...
 
 
-def first_wanted(blocks: Sequence[Block], seq: int) -> Sequence[Block]:
-    """Drops the leading blocks that end at or before `seq`."""
-    for place, block in enumerate(blocks):
-        if block.last_seq > seq:
-            return blocks[place:]
-    return ()
+def new_epoch() -> int:
+    """A fresh epoch: 1 to 2^63 - 1, random, because a counter would repeat itself when one backup is restored twice."""
+    return secrets.randbits(63) | 1

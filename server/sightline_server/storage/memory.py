@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import secrets
 from collections.abc import Iterator
 
 from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition
@@ -119,8 +118,3 @@ class MemoryStore:
 
     def upkeep(self) -> Iterator[bool]:
         yield from ()
-
-
-def new_epoch() -> int:
-    """A fresh epoch: 1 to 2^63 - 1, random, because a counter would repeat itself when one backup is restored twice."""
-    return secrets.randbits(63) | 1

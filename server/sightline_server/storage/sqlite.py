@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline_server.errors import CorruptDatabase, DiskFull, NewerDatabase
-from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition
-from sightline_server.storage.memory import new_epoch
+from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition, new_epoch
 from sightline_server.storage.segments import Place, SegmentFiles
 
 LAYOUT = 1  # PRAGMA user_version; a database of a higher one is refused

@@ -102,7 +102,7 @@ async def test_a_full_disk_refuses_callers_and_loses_nothing_of_sources(monkeypa
 
     store.commit = commit_if_room  # type: ignore[method-assign]
     rooms: list[bool] = []
-    sessions.committer.on_room = lambda room: rooms.append(room.error is None)
+    sessions.committer.on_room = lambda full: rooms.append(full is None)
     from_source = log.append([output(b"kept")], position=("stdout", 4))
     with pytest.raises(DiskFull):
         await log.append([notice("refused")], refusable=True)
