@@ -1157,7 +1157,9 @@ class SubscribeRequest(_message.Message):
 
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:
-        """A heartbeat when nothing was sent for so long, 100 ms at least; unset: none."""
+        """A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
+        unset: none.
+        """
 
     def __init__(
         self,
@@ -1222,7 +1224,7 @@ class SubscribeResponse(_message.Message):
 
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat:
-        """Nothing new; how far the stream is."""
+        """How far the stream is, and how far behind."""
 
     @_builtins.property
     def end(self) -> Global___End:
@@ -1349,7 +1351,7 @@ Global___Gap: _TypeAlias = Gap  # noqa: Y015
 
 @_typing.final
 class Heartbeat(_message.Message):
-    """Nothing new; how far the stream is."""
+    """How far the stream is, and how far behind."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1361,7 +1363,7 @@ class Heartbeat(_message.Message):
 
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]:
-        """One for each session of the stream."""
+        """One for each session that can still bring something: under `*` an ended session is left out once all of it was sent."""
 
     def __init__(
         self,
@@ -1950,3 +1952,290 @@ class ExplainResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class UsageRequest(_message.Message):
+    """Nothing to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsageRequest: _TypeAlias = UsageRequest  # noqa: Y015
+
+@_typing.final
+class UsageResponse(_message.Message):
+    """What the logs take, in bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_BYTES_FIELD_NUMBER: _builtins.int
+    ENDED_LOG_BYTES_FIELD_NUMBER: _builtins.int
+    DISK_BYTES_FIELD_NUMBER: _builtins.int
+    SPOOL_BYTES_FIELD_NUMBER: _builtins.int
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    LIVE_SESSIONS_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    log_bytes: _builtins.int
+    """Events kept, of all sessions."""
+    ended_log_bytes: _builtins.int
+    """Of it, what belongs to sessions that have ended."""
+    disk_bytes: _builtins.int
+    """Files on the disk that hold logs: the database, its own log, large blocks."""
+    spool_bytes: _builtins.int
+    """Spools: what sources have written, and what is there to be read."""
+    free_bytes: _builtins.int
+    """Free on that disk for this user."""
+    sessions: _builtins.int
+    """Sessions kept."""
+    live_sessions: _builtins.int
+    """Of them, those that have not ended."""
+    @_builtins.property
+    def limits(self) -> Global___RetentionLimits:
+        """The limits in force."""
+
+    def __init__(
+        self,
+        *,
+        log_bytes: _builtins.int = ...,
+        ended_log_bytes: _builtins.int = ...,
+        disk_bytes: _builtins.int = ...,
+        spool_bytes: _builtins.int = ...,
+        free_bytes: _builtins.int = ...,
+        sessions: _builtins.int = ...,
+        live_sessions: _builtins.int = ...,
+        limits: Global___RetentionLimits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disk_bytes", b"disk_bytes", "ended_log_bytes", b"ended_log_bytes", "free_bytes", b"free_bytes", "limits", b"limits", "live_sessions", b"live_sessions", "log_bytes", b"log_bytes", "sessions", b"sessions", "spool_bytes", b"spool_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsageResponse: _TypeAlias = UsageResponse  # noqa: Y015
+
+@_typing.final
+class RetentionLimits(_message.Message):
+    """How much is kept. The oldest events go first, those of ended sessions before those of live ones."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_SESSION_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
+    max_session_bytes: _builtins.int
+    """Of one session, in bytes; 0: no limit."""
+    max_total_bytes: _builtins.int
+    """Of all sessions together, in bytes; 0: no limit."""
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration:
+        """Older events go; an ended session whose events have all gone is forgotten; unset: no limit."""
+
+    def __init__(
+        self,
+        *,
+        max_session_bytes: _builtins.int = ...,
+        max_total_bytes: _builtins.int = ...,
+        max_age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_age", b"max_age", "max_session_bytes", b"max_session_bytes", "max_total_bytes", b"max_total_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionLimits: _TypeAlias = RetentionLimits  # noqa: Y015
+
+@_typing.final
+class CollectRequest(_message.Message):
+    """What to remove."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMITS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Say what would be removed, and remove nothing."""
+    @_builtins.property
+    def limits(self) -> Global___RetentionLimits:
+        """Tighter limits for this once; those that are unset or 0 are the server's."""
+
+    def __init__(
+        self,
+        *,
+        limits: Global___RetentionLimits | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "limits", b"limits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectRequest: _TypeAlias = CollectRequest  # noqa: Y015
+
+@_typing.final
+class CollectResponse(_message.Message):
+    """What was removed, or would be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BYTES_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    SHORTENED_SESSIONS_FIELD_NUMBER: _builtins.int
+    REMOVED_SESSIONS_FIELD_NUMBER: _builtins.int
+    bytes: _builtins.int
+    """Bytes of events."""
+    events: _builtins.int
+    """Events."""
+    shortened_sessions: _builtins.int
+    """Sessions that lost events and are still kept."""
+    removed_sessions: _builtins.int
+    """Ended sessions that are forgotten."""
+    def __init__(
+        self,
+        *,
+        bytes: _builtins.int = ...,
+        events: _builtins.int = ...,
+        shortened_sessions: _builtins.int = ...,
+        removed_sessions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "events", b"events", "removed_sessions", b"removed_sessions", "shortened_sessions", b"shortened_sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectResponse: _TypeAlias = CollectResponse  # noqa: Y015
+
+@_typing.final
+class MetricsRequest(_message.Message):
+    """Nothing to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MetricsRequest: _TypeAlias = MetricsRequest  # noqa: Y015
+
+@_typing.final
+class Metric(_message.Message):
+    """One measured value. Names, kinds and units are those of OpenMetrics."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Metric._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Metric._Kind.ValueType  # 0
+        """Not said."""
+        KIND_COUNTER: Metric._Kind.ValueType  # 1
+        """It only grows, from 0 at the server's start."""
+        KIND_GAUGE: Metric._Kind.ValueType  # 2
+        """It goes up and down."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """How a value moves."""
+
+    KIND_UNSPECIFIED: Metric.Kind.ValueType  # 0
+    """Not said."""
+    KIND_COUNTER: Metric.Kind.ValueType  # 1
+    """It only grows, from 0 at the server's start."""
+    KIND_GAUGE: Metric.Kind.ValueType  # 2
+    """It goes up and down."""
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    HELP_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Such as `sightline_events_total`."""
+    kind: Global___Metric.Kind.ValueType
+    """How it moves."""
+    help: _builtins.str
+    """What it means, for people."""
+    value: _builtins.float
+    """The value."""
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Such as `session`."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        kind: Global___Metric.Kind.ValueType = ...,
+        help: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["help", b"help", "kind", b"kind", "labels", b"labels", "name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Metric: _TypeAlias = Metric  # noqa: Y015
+
+@_typing.final
+class MetricsResponse(_message.Message):
+    """All of them; those of one name follow each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metric]:
+        """The metrics."""
+
+    def __init__(
+        self,
+        *,
+        metrics: _abc.Iterable[Global___Metric] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MetricsResponse: _TypeAlias = MetricsResponse  # noqa: Y015

@@ -125,6 +125,21 @@ class SessionServiceStub:
                 request_serializer=sightline_dot_v1_dot_session__service__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=sightline_dot_v1_dot_session__service__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.Usage = channel.unary_unary(
+                '/sightline.v1.SessionService/Usage',
+                request_serializer=sightline_dot_v1_dot_session__service__pb2.UsageRequest.SerializeToString,
+                response_deserializer=sightline_dot_v1_dot_session__service__pb2.UsageResponse.FromString,
+                _registered_method=True)
+        self.Collect = channel.unary_unary(
+                '/sightline.v1.SessionService/Collect',
+                request_serializer=sightline_dot_v1_dot_session__service__pb2.CollectRequest.SerializeToString,
+                response_deserializer=sightline_dot_v1_dot_session__service__pb2.CollectResponse.FromString,
+                _registered_method=True)
+        self.Metrics = channel.unary_unary(
+                '/sightline.v1.SessionService/Metrics',
+                request_serializer=sightline_dot_v1_dot_session__service__pb2.MetricsRequest.SerializeToString,
+                response_deserializer=sightline_dot_v1_dot_session__service__pb2.MetricsResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -262,6 +277,28 @@ class SessionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Usage(self, request, context):
+        """What the logs take on the disk, and the limits they are kept within.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Collect(self, request, context):
+        """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
+        RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Metrics(self, request, context):
+        """Counters and gauges of the server itself, since its start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -354,6 +391,21 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=sightline_dot_v1_dot_session__service__pb2.ExplainRequest.FromString,
                     response_serializer=sightline_dot_v1_dot_session__service__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Usage': grpc.unary_unary_rpc_method_handler(
+                    servicer.Usage,
+                    request_deserializer=sightline_dot_v1_dot_session__service__pb2.UsageRequest.FromString,
+                    response_serializer=sightline_dot_v1_dot_session__service__pb2.UsageResponse.SerializeToString,
+            ),
+            'Collect': grpc.unary_unary_rpc_method_handler(
+                    servicer.Collect,
+                    request_deserializer=sightline_dot_v1_dot_session__service__pb2.CollectRequest.FromString,
+                    response_serializer=sightline_dot_v1_dot_session__service__pb2.CollectResponse.SerializeToString,
+            ),
+            'Metrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.Metrics,
+                    request_deserializer=sightline_dot_v1_dot_session__service__pb2.MetricsRequest.FromString,
+                    response_serializer=sightline_dot_v1_dot_session__service__pb2.MetricsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -843,6 +895,87 @@ class SessionService:
             '/sightline.v1.SessionService/Explain',
             sightline_dot_v1_dot_session__service__pb2.ExplainRequest.SerializeToString,
             sightline_dot_v1_dot_session__service__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Usage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sightline.v1.SessionService/Usage',
+            sightline_dot_v1_dot_session__service__pb2.UsageRequest.SerializeToString,
+            sightline_dot_v1_dot_session__service__pb2.UsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Collect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sightline.v1.SessionService/Collect',
+            sightline_dot_v1_dot_session__service__pb2.CollectRequest.SerializeToString,
+            sightline_dot_v1_dot_session__service__pb2.CollectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Metrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sightline.v1.SessionService/Metrics',
+            sightline_dot_v1_dot_session__service__pb2.MetricsRequest.SerializeToString,
+            sightline_dot_v1_dot_session__service__pb2.MetricsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -83,6 +83,14 @@ class SessionServiceStub:
     """Returns when a session waits, idles or ends after `after_seq`. A timeout is a normal answer with `timed_out`."""
     Explain: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ExplainRequest, _session_service_pb2.ExplainResponse]
     """Which rule gave the present state, and what it saw."""
+    Usage: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UsageRequest, _session_service_pb2.UsageResponse]
+    """What the logs take on the disk, and the limits they are kept within."""
+    Collect: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.CollectRequest, _session_service_pb2.CollectResponse]
+    """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
+    RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
+    """
+    Metrics: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.MetricsRequest, _session_service_pb2.MetricsResponse]
+    """Counters and gauges of the server itself, since its start."""
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
@@ -133,6 +141,14 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Returns when a session waits, idles or ends after `after_seq`. A timeout is a normal answer with `timed_out`."""
     Explain: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ExplainRequest, _session_service_pb2.ExplainResponse]  # type: ignore[assignment]
     """Which rule gave the present state, and what it saw."""
+    Usage: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UsageRequest, _session_service_pb2.UsageResponse]  # type: ignore[assignment]
+    """What the logs take on the disk, and the limits they are kept within."""
+    Collect: _aio.UnaryUnaryMultiCallable[_session_service_pb2.CollectRequest, _session_service_pb2.CollectResponse]  # type: ignore[assignment]
+    """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
+    RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
+    """
+    Metrics: _aio.UnaryUnaryMultiCallable[_session_service_pb2.MetricsRequest, _session_service_pb2.MetricsResponse]  # type: ignore[assignment]
+    """Counters and gauges of the server itself, since its start."""
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Sessions and their logs."""
@@ -288,5 +304,31 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.ExplainResponse, _abc.Awaitable[_session_service_pb2.ExplainResponse]]:
         """Which rule gave the present state, and what it saw."""
+
+    @_abc_1.abstractmethod
+    def Usage(
+        self,
+        request: _session_service_pb2.UsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.UsageResponse, _abc.Awaitable[_session_service_pb2.UsageResponse]]:
+        """What the logs take on the disk, and the limits they are kept within."""
+
+    @_abc_1.abstractmethod
+    def Collect(
+        self,
+        request: _session_service_pb2.CollectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.CollectResponse, _abc.Awaitable[_session_service_pb2.CollectResponse]]:
+        """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
+        RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
+        """
+
+    @_abc_1.abstractmethod
+    def Metrics(
+        self,
+        request: _session_service_pb2.MetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.MetricsResponse, _abc.Awaitable[_session_service_pb2.MetricsResponse]]:
+        """Counters and gauges of the server itself, since its start."""
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
