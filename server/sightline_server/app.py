@@ -73,7 +73,7 @@ class Application:
             kept = MEMORY_KEPT if settings.memory else settings.max_session_bytes
             retention = Retention(committer, self._registry.live_logs, kept)
             stack.push_async_callback(cancelled, asyncio.create_task(retention.run()))
-            self._server = Server(SessionService(self._registry, self._clock), settings, token)
+            self._server = Server(SessionService(self._registry, self._clock, committer.counters), settings, token)
             await self._server.start()
             self._stack = stack.pop_all()
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol, TypeVar
 
 from sightline_server.errors import DiskFull
+from sightline_server.metrics import Counters
 from sightline_server.storage.contract import Commit, Store
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Committer:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.counters = Counters()
         self.on_room: Callable[[DiskFull | None], None] = lambda _full: None
         """Called with the error when the disk fills up, and with None when it has room again."""
         self.full: DiskFull | None = None
@@ -82,6 +84,7 @@ class Committer:
         except DiskFull as error:
             self._refuse(appenders, error)
             return
+        self.counters.commits += 1
         self._waiting.clear()
         for appender in appenders:
             appender.publish_staged()

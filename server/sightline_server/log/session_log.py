@@ -100,6 +100,7 @@ class SessionLog:
         self._hold_back = hold_back
         self._moved = asyncio.Event()
         self._committer = committer
+        self.counters = committer.counters
         self._store = committer.store
         self._clock = clock
         self._bounds = self._store.bounds(number)
@@ -142,6 +143,7 @@ class SessionLog:
             return ()
         if self._tail and self._tail[0].first_seq <= seq + 1:
             return self._read_tail(seq, max_bytes)
+        self.counters.store_reads += 1
         return self._store.blocks_after(self.number, seq, max_bytes)
 
     def _read_tail(self, seq: int, max_bytes: int) -> Sequence[Block]:
@@ -281,7 +283,8 @@ class SessionLog:
                 kept.oldest_seq, block.last_seq, kept.oldest_offset, block.offset + len(block.data), block.last_time
             )
             self._keep_in_tail(block)
-        if block is not None:
+            self.counters.events += block.last_seq - block.first_seq + 1
+            self.counters.event_bytes += len(block.data)
             for follower in self.followers:  # before those who appended: a reader waits for this, a source can wait
                 follower.wake()
         for one in staged:

@@ -11,6 +11,8 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1 import session_service_pb2_grpc as pb_grpc
 
 from sightline_server.errors import BadField, NotYetBuilt
+from sightline_server.metrics import Counters
+from sightline_server.rpc import metrics
 from sightline_server.rpc.status import with_status
 from sightline_server.sessions.registry import Registry
 from sightline_server.subscription import pages
@@ -28,11 +30,13 @@ class SessionService(pb_grpc.SessionServiceServicer):
     Args:
         registry: all sessions.
         clock: nanoseconds since 1970.
+        counters: of the server's work.
     """
 
-    def __init__(self, registry: Registry, clock: Callable[[], int]) -> None:
+    def __init__(self, registry: Registry, clock: Callable[[], int], counters: Counters) -> None:
         self._registry = registry
         self._clock = clock
+        self._counters = counters
 
     @with_status
     async def Create(self, request: pb.CreateRequest, context: Context) -> pb.CreateResponse:
@@ -88,8 +92,12 @@ class SessionService(pb_grpc.SessionServiceServicer):
     async def Subscribe(self, request: pb.SubscribeRequest, context: Context) -> None:  # type: ignore[override]
         """Writes ready bytes: `server` registers it without a serializer."""
         responses = Subscription(request, self._registry, self._clock).responses()
+        counters = self._counters
+        counters.subscriptions += 1
         try:
             async for response in responses:
+                counters.responses += 1
+                counters.response_bytes += len(response)
                 await context.write(response)
         finally:
             await responses.aclose()  # type: ignore[attr-defined] # it is a generator
@@ -124,6 +132,18 @@ class SessionService(pb_grpc.SessionServiceServicer):
     @with_status
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         raise NotYetBuilt(what="explaining a state")
+
+    @with_status
+    async def Usage(self, request: pb.UsageRequest, context: Context) -> pb.UsageResponse:
+        raise NotYetBuilt(what="telling what the logs take")
+
+    @with_status
+    async def Collect(self, request: pb.CollectRequest, context: Context) -> pb.CollectResponse:
+        raise NotYetBuilt(what="removing on request")
+
+    @with_status
+    async def Metrics(self, request: pb.MetricsRequest, context: Context) -> pb.MetricsResponse:
+        return metrics.answer(self._registry, self._counters)
 
 
 def transport(context: Context) -> str:

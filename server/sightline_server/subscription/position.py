@@ -34,6 +34,8 @@ class Batch:
         self._parts: list[bytes] = []
         self._data = b""  # with `_start` and `_end`: the piece that may still grow
         self._start = self._end = 0
+        self.copied = 0
+        """Bytes copied so far: 0 while all of it is one block as it is."""
 
     def has_room_for(self, block: Block) -> bool:
         """A whole block fits."""
@@ -62,11 +64,15 @@ class Batch:
     def joined(self) -> bytes:
         """All of it."""
         self._flush()
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        if len(self._parts) == 1:
+            return self._parts[0]
+        self.copied += self._size
+        return b"".join(self._parts)
 
     def _flush(self) -> None:
         if self._end > self._start:
             self._parts.append(self._data[self._start : self._end])
+            self.copied += self._end - self._start
         self._data, self._start, self._end = b"", 0, 0
 
 
@@ -157,7 +163,9 @@ class Position:
             elif not self._take_entries(block, batch):
                 break
         self.log.moved()
-        return batch.joined()
+        entries = batch.joined()
+        self.log.counters.copied_bytes += batch.copied
+        return entries
 
     def _take_entries(self, block: Block, batch: Batch) -> bool:
         """Entry by entry: for blocks begun in the middle, cut at a limit, or filtered. False: the batch is full."""
