@@ -92,6 +92,10 @@ class StartupError(SightlineError):
 # --- BadRequest
 
 
+class MalformedRequest(BadRequest):
+    text = "the request's bytes are not the message that this call takes ({problem}): is the client made from this contract?"
+
+
 class BadName(BadRequest):
     text = "{name!r} is no session name: use 1 to 64 of the characters A-Z a-z 0-9 . _ -"
 

@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1 import session_service_pb2_grpc as pb_grpc
 
 from sightline_server.errors import AddressInUse, HomeTooLong
 from sightline_server.rpc.auth import TokenInterceptor
+from sightline_server.rpc.decoding import DecodingServer
 from sightline_server.rpc.session_service import SessionService
 from sightline_server.settings import Address, Settings
 
@@ -70,9 +71,12 @@ class Server:
 
     def _new_server(self, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
         server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
-        pb_grpc.add_SessionServiceServicer_to_server(self._service, cast(grpc.aio.Server, RawSubscribe(server)))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        strict = DecodingServer(server)
+        pb_grpc.add_SessionServiceServicer_to_server(self._service, cast(grpc.aio.Server, RawSubscribe(strict)))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, cast(grpc.aio.Server, strict))
+        services = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection_service = reflection.aio.ReflectionServicer(services)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflection_service, strict)  # type: ignore[no-untyped-call]
         self._servers.append(server)
         return server
 
@@ -97,7 +101,7 @@ class Server:
 class RawSubscribe:
     """Stands before a server while handlers are added, so that `Subscribe` hands over bytes that are encoded already."""
 
-    def __init__(self, server: grpc.aio.Server) -> None:
+    def __init__(self, server: DecodingServer) -> None:
         self._server = server
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
