@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is imported: it breaks children otherwise
 
 from sightline_server.capture.sources import Sources
-from sightline_server.errors import HomeNotPrivate, SecondServer
+from sightline_server.errors import DiskFull, HomeNotPrivate, NoRoomToStart, SecondServer
 from sightline_server.log.committer import Committer
 from sightline_server.log.retention import Retention
 from sightline_server.rpc.auth import ensure_token
@@ -54,8 +55,8 @@ class Application:
 
     async def start(self) -> None:
         """Starts and listens. Raises a `StartupError`; nothing is left running then."""
-        async with contextlib.AsyncExitStack() as stack:
-            settings = self.settings
+        settings = self.settings
+        async with room_in(settings.home), contextlib.AsyncExitStack() as stack:
             prepare_home(settings.home)
             stack.enter_context(locked(settings.home))
             token = ensure_token(settings.token_path)
@@ -113,6 +114,19 @@ def prepare_home(home: Path) -> None:
     if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise HomeNotPrivate(home=home)
     (home / "spool").mkdir(mode=0o700, exist_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def room_in(home: Path) -> AsyncIterator[None]:
+    """Whatever finds no room on the disk meanwhile raises `NoRoomToStart`."""
+    try:
+        yield
+    except DiskFull as error:
+        raise NoRoomToStart(home=home) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoomToStart(home=home) from error
+        raise
 
 
 @contextlib.contextmanager

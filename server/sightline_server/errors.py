@@ -297,6 +297,10 @@ class UnsafeBind(StartupError):
     )
 
 
+class NoRoomToStart(StartupError):
+    text = "the disk that holds {home} is full: nothing was lost; make room, then start the server again"
+
+
 class CorruptDatabase(StartupError):
     text = (
         "{path} is damaged ({problem}): move it away to start afresh, or restore a backup; "

@@ -59,14 +59,16 @@ def refusing(handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[
 
 
 def ensure_token(path: Path) -> str:
-    """The token in this file, made with mode 0600 if it is not there. Raises `TokenNotPrivate`."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """The token in this file, made with mode 0600 if there is none. Raises `TokenNotPrivate`."""
+    if path.exists():
         if path.stat().st_mode & 0o077:
-            raise TokenNotPrivate(path=path) from None
-        return path.read_text().strip()
+            raise TokenNotPrivate(path=path)
+        token = path.read_text().strip()
+        if token:  # an empty one, which a full disk may leave, would let everybody in
+            return token
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    with os.fdopen(descriptor, "w") as file:
+    beside = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(token + "\n")
+    beside.rename(path)
     return token

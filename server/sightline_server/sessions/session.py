@@ -49,6 +49,7 @@ MAX_KEYS = 1000  # in one `Send`
 MAX_AUTHOR = 128  # characters
 MAX_REQUEST_ID = 128  # characters
 REMEMBERED_INPUTS = 1024  # request ids whose delivery is known for sure
+NOTE_SECONDS = 1.0  # for the store to note that a session is terminated, before it is
 TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` says that it did not help
 
 TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
@@ -182,6 +183,9 @@ class Session:
         now = self._clock()
         last = lifecycle.completed(ending, lifecycle.Asked(self._private.terminated, self._private.interrupted, now))
         record = self.record
+        if record.capture == CaptureState.CAPTURE_STATE_PAUSED:  # this is stored when there is room again
+            record.capture = CaptureState.CAPTURE_STATE_FOLLOWING
+            record.capture_reason = ""
         record.outcome = last.outcome
         record.signal = last.signal
         if last.HasField("exit_code"):
@@ -249,15 +253,17 @@ class Session:
             woken.set()
 
     def paused(self, error: SightlineError) -> None:
-        """The disk is full: what the source has waits in its spool. Nothing can be logged about it yet."""
-        self.record.capture = CaptureState.CAPTURE_STATE_PAUSED
-        self.record.capture_reason = str(error)
+        """The disk is full: what the source has waits in its spool. What is said about it comes before whatever waits behind."""
+        if self.live:
+            self.record.capture = CaptureState.CAPTURE_STATE_PAUSED
+            self.record.capture_reason = str(error)
+            problem = Error(code="DISK_FULL", message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE)
+            self.log.append([Draft(OURS, Event(error=problem))])
 
     async def unpaused(self) -> None:
-        """There is room again: logs that there was none."""
-        problem = Error(code="DISK_FULL", message=self.record.capture_reason, origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE)
-        self.log.append([Draft(OURS, Event(error=problem))])
-        await self.capture(CaptureState.CAPTURE_STATE_FOLLOWING, "")
+        """There is room again."""
+        if self.record.capture == CaptureState.CAPTURE_STATE_PAUSED:
+            await self.capture(CaptureState.CAPTURE_STATE_FOLLOWING, "")
 
     # --- what callers ask
 
@@ -356,7 +362,8 @@ class Session:
         if self.source is None or not self.live:
             return
         self._private.terminated = True
-        await self.log.append([], row=self.row(), refusable=False)
+        noted = self.log.append([], row=self.row())
+        await asyncio.wait([noted], timeout=NOTE_SECONDS)  # a full disk must not keep a program from being ended
         if self.source is not None:
             await self.source.terminate(signal, grace)
         await self._until_ended(grace + TERMINATE_PATIENCE)
