@@ -1,4 +1,4 @@
-"""Logs to try things on: real ones, in the memory store, with a clock of the test's own."""
+"""Logs to try things on: real ones, in the memory store unless told otherwise, with a clock of the test's own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sightline_server.errors import SessionNotFound
 from sightline_server.log import record
 from sightline_server.log.committer import Committer
 from sightline_server.log.session_log import Draft, SessionLog
+from sightline_server.storage.contract import Store
 from sightline_server.storage.memory import MemoryStore
 from sightline_server.subscription.subscription import Subject
 
@@ -33,8 +34,10 @@ class Clock:
 class LoggedSession:
     """A session without a source: what a subscriber needs of it."""
 
-    def __init__(self, session_id: str, number: int, committer: Committer, clock: Clock) -> None:
-        self.log = SessionLog(session_id, number, EPOCH, committer, clock)
+    def __init__(
+        self, session_id: str, number: int, committer: Committer, clock: Clock, *, epoch: int = EPOCH, closed: bool = False
+    ) -> None:
+        self.log = SessionLog(session_id, number, epoch, committer, clock, closed=closed)
         self.has_terminal = False
 
     def describe(self) -> Session:
@@ -47,8 +50,8 @@ class LoggedSession:
 class Sessions:
     """A `Directory` of such sessions."""
 
-    def __init__(self) -> None:
-        self.committer = Committer(MemoryStore())
+    def __init__(self, store: Store | None = None) -> None:
+        self.committer = Committer(store or MemoryStore())
         self.clock = Clock()
         self.draining = False
         self.on_join: set[object] = set()
