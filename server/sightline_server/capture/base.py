@@ -9,6 +9,7 @@ the sink's `position`, committed together with the events read from it: after `k
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +83,11 @@ class Sink(Protocol):
         """How many bytes of `source` (a spool's name) are in the log; 0 at first."""
         ...
 
-    async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
+    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
         """Logs each chunk as one `output` event and moves `position(source)` there, in one transaction.
 
-        Returns when that is committed; waits, without losing anything, while the disk is full. A chunk is 1 to 65536 bytes.
+        The future is done when that is committed, often at once; it waits, without losing anything, while the disk is full. Its
+        result is the last event's `seq`. A chunk is 1 to 65536 bytes.
         """
         ...
 

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.event_pb2 import Channel, Event, OutputLost
 
 from sightline_server.capture.base import Sink
-from sightline_server.capture.inotify import Inotify, Watch
+from sightline_server.capture.inotify import GREW, Inotify, Watch
 from sightline_server.capture.spool import READ_BYTES, Loss, SpoolReader
 from sightline_server.decode.lines import HOLD_SECONDS, cut_anywhere, cut_lines
 
@@ -57,6 +57,8 @@ class Pump:
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._committed = 0  # bytes, by this pump
+        self._owed: tuple[_Follower, int, asyncio.Future[int]] | None = None  # a glance's commit that is not done yet
+        self._asleep = False  # the task waits for something to be written
         self._finishing = False
         self._stopping = False
         self._watch: Watch | None = None
@@ -64,7 +66,7 @@ class Pump:
 
     def start(self) -> None:
         """Begins to follow. Raises `WatchLimit`."""
-        self._watch = self._inotify.watch(self._directory, lambda _mask: self._wake.set())
+        self._watch = self._inotify.watch(self._directory, self._told)
         self._task = self._loop.create_task(self._run(), name=f"pump {self._directory.name}")
 
     async def drained(self) -> None:
@@ -109,10 +111,49 @@ class Pump:
     def _has_reached(self, offsets: Mapping[str, int]) -> bool:
         return all(follower.reader.offset >= offsets.get(follower.name, 0) for follower in self._followers)
 
+    def _told(self, mask: int) -> None:
+        """Something was written: the usual case here and now, everything else by the task.
+
+        Waking the task first takes the loop a whole turn: 0.06 of the millisecond that a line takes (measured).
+        """
+        if mask != GREW or not self._asleep or not all(map(self._glance, self._followers)):
+            self._asleep = False
+            self._wake.set()
+
+    def _glance(self, follower: _Follower) -> bool:
+        """Commits what is new in a channel if that is a few whole lines. False: the task must have a look."""
+        data = follower.reader.glance(GATHER_BYTES)
+        if not data:
+            return data is not None
+        if follower.held_until or len(data) == GATHER_BYTES or (follower.by_line and not data.endswith(b"\n")):
+            return False
+        committed = self._sink.output(follower.name, follower.channel, (data,), follower.reader.offset + len(data))
+        if committed.done() and not committed.cancelled() and committed.exception() is None:
+            follower.reader.advance(len(data))
+            self._committed += len(data)
+            self._moved.set()
+            return True
+        self._owed = (follower, len(data), committed)
+        return False
+
+    async def _settle(self) -> None:
+        """Waits for a commit that a glance began."""
+        if self._owed:
+            follower, count, committed = self._owed
+            self._owed = None
+            await self._advance(follower, count, committed)
+
+    async def _advance(self, follower: _Follower, count: int, committed: asyncio.Future[int]) -> None:
+        await committed
+        follower.reader.advance(count)
+        self._committed += count
+        await asyncio.sleep(0)  # readers first: they are awake now, and the source can wait
+
     async def _run(self) -> None:
         try:
             while not self._stopping:
                 self._wake.clear()
+                await self._settle()
                 before = self._committed
                 more = False
                 for follower in self._followers:
@@ -134,14 +175,14 @@ class Pump:
     async def _sleep(self) -> None:
         """Until something is written, or a held line has waited long enough."""
         deadlines = [follower.held_until for follower in self._followers if follower.held_until]
-        if not deadlines:
-            await self._wake.wait()
-            return
-        timer = self._loop.call_at(min(deadlines), self._wake.set)
+        timer = self._loop.call_at(min(deadlines), self._wake.set) if deadlines else None
+        self._asleep = True
         try:
             await self._wake.wait()
         finally:
-            timer.cancel()
+            self._asleep = False
+            if timer:
+                timer.cancel()
 
     async def _turn(self, follower: _Follower) -> bool:
         """Commits one look's worth of a channel. True: there may be more right now."""
@@ -158,9 +199,7 @@ class Pump:
         chunks = cut_lines(data, hold=self._holds(follower), more=full) if follower.by_line else cut_anywhere(data)
         taken = sum(map(len, chunks))
         if taken:
-            await self._sink.output(follower.name, follower.channel, chunks, reader.offset + taken)
-            reader.advance(taken)
-            self._committed += taken
+            await self._advance(follower, taken, self._sink.output(follower.name, follower.channel, chunks, reader.offset + taken))
         if taken == len(data):
             follower.held_until = 0.0
         elif taken or not follower.held_until:

@@ -64,6 +64,19 @@ class SpoolReader:
             data = data[: max(0, self._losses[0].offset - self.offset)]
         return data
 
+    def glance(self, limit: int) -> bytes | None:
+        """As `peek`, but only where that is one read. None: it takes more than that; empty: nothing new."""
+        number, within = divmod(self.offset, SEGMENT_BYTES)
+        fd = self._files.get(number, -1)
+        if fd < 0:
+            return b"" if not self._files and not self.offset else None
+        if within + limit > SEGMENT_BYTES:
+            return None
+        data = os.pread(fd, limit, within)
+        if self._can_lose and os.access(f"{self._prefix}lost", os.F_OK):  # after reading, as in `peek`
+            return None
+        return data
+
     def loss(self) -> Loss | None:
         """What was lost exactly at the offset, if the relay says so; None otherwise. Ask when `peek` had nothing."""
         self._read_losses()

@@ -173,9 +173,14 @@ class SessionLog:
 
         For a log in memory with one reader: the program waits for the reader, as in a pipe, and neither grows without bound.
         """
-        while self._hold_back and self._farthest() > self._hold_back:
+        while not self.has_room:
             self._moved.clear()
             await self._moved.wait()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `room` would return at once."""
+        return not self._hold_back or self._farthest() <= self._hold_back
 
     def _farthest(self) -> int:
         end = self._bounds.end_offset

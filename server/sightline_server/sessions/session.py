@@ -160,11 +160,15 @@ class Session:
     def position(self, source: str) -> int:
         return self.log.position(source)
 
-    async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
-        await self.log.room()
+    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
         drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
-        await self.log.append(drafts, position=(source, position))
-        await asyncio.sleep(0)  # readers first: they are awake now, and the source can wait
+        if self.log.has_room:
+            return self.log.append(drafts, position=(source, position))
+        return asyncio.ensure_future(self._output_when_there_is_room(drafts, (source, position)))
+
+    async def _output_when_there_is_room(self, drafts: Sequence[Draft], position: tuple[str, int]) -> int:
+        await self.log.room()
+        return await self.log.append(drafts, position=position)
 
     async def event(self, event: Event, source: str, position: int | None = None) -> int:
         return await self.log.append([Draft(source, event)], position=None if position is None else (source, position))

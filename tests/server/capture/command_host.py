@@ -60,10 +60,13 @@ class JournalSink:
     def position(self, source: str) -> int:
         return self._positions.get(source, 0)
 
-    async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
+    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
         data = b"".join(chunks)
         os.writev(self._fd, [RECORD.pack(SOURCES.index(source), position, len(data)), data])
         self._positions[source] = position
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        done.set_result(0)
+        return done
 
     async def event(self, event: Event, source: str, position: int | None = None) -> int:
         raise AssertionError(f"nothing should be lost: {event}")

@@ -12,6 +12,13 @@ from sightline_server.capture.base import Ending
 WAIT_SECONDS = 20.0  # for anything that a test waits for
 
 
+def committed(seq: int) -> asyncio.Future[int]:
+    """What `Sink.output` gives when the log took it at once."""
+    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    done.set_result(seq)
+    return done
+
+
 class MemorySink:
     """Events in the order of their `seq` (index + 1), positions, the ending.
 
@@ -37,8 +44,16 @@ class MemorySink:
     def position(self, source: str) -> int:
         return self.positions.get(source, 0)
 
-    async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
+    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
+        if self.gate.is_set():
+            return committed(self._output(source, channel, chunks, position))
+        return asyncio.ensure_future(self._output_later(source, channel, chunks, position))
+
+    async def _output_later(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> int:
         await self.gate.wait()
+        return self._output(source, channel, chunks, position)
+
+    def _output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> int:
         assert not self.endings, "output after the end"
         assert chunks
         assert all(1 <= len(chunk) <= 65536 for chunk in chunks)
@@ -46,6 +61,7 @@ class MemorySink:
         for chunk in chunks:
             self._log(Event(output=Output(channel=channel, data=chunk)), source)
         self._move(source, position)
+        return len(self.events)
 
     async def event(self, event: Event, source: str, position: int | None = None) -> int:
         await self.gate.wait()

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from server.capture.memory_sink import WAIT_SECONDS, MemorySink
+from server.capture.memory_sink import WAIT_SECONDS, MemorySink, committed
 from sightline.v1.event_pb2 import CaptureState, Channel, Event
 from sightline.v1.session_pb2 import Tmux
 from sightline_server.capture import processes
@@ -41,10 +41,11 @@ class FileSink:
     def position(self, source: str) -> int:
         return os.fstat(self._fd).st_size
 
-    async def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> None:
+    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
         data = b"".join(chunks)
         assert position == self.position(source) + len(data)
         assert os.write(self._fd, data) == len(data)
+        return committed(position)
 
     async def event(self, event: Event, source: str, position: int | None = None) -> int:
         raise AssertionError(f"nothing but bytes should come: {event}")
