@@ -1,0 +1,26 @@
+"""What `scripts/bench` measures, one module a subject; all of them against real servers, real commands and real peers.
+
+What they are built of:
+
+- `figures`: a row of the table, its goal, and whether it is met
+- `run`: how much is measured, and what is said meanwhile
+- `server`: a Sightline server in a process of its own
+- `processes`: what the kernel says of a process: memory, processor time
+- `readers`: subscribers in processes of their own
+- `sources`: floods, gates and clocks: what the measured commands do
+- `peers`: terminado and ttyd with their WebSocket viewers, the bare pipe, the bare pty, `pipe-pane`, bare gRPC
+- `stored`: writes a home with a long history
+- `page`, `plot`: docs/performance.md and its pictures
+
+What they measure:
+
+- `resting`: start, idle memory
+- `latency`: a line written to its event received
+- `output`: floods to 1, 10 and 100 subscribers, beside the peers
+- `pane`: the same from a tmux pane
+- `subscribers`: a thousand followers of one session
+- `sessions`: a thousand sessions, one follower of all
+- `replay`: reading a history, and resuming in the middle of it
+- `start`: a server with a large store
+- `stalled`: subscribers that never read
+"""
