@@ -7,8 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -17,15 +16,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import CaptureState, Channel, Event, Outcome, SessionState
 from sightline.v1.session_pb2 import SessionKind, Tmux
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
-from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, reason_of
-
-
-def until(true: Callable[[], object]) -> None:
-    """Waits for a thing to happen."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
+from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, reason_of, until
 
 
 def screen(stub: Stub, session: str) -> pb.SnapshotResponse:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -129,6 +129,14 @@ def health(target: str) -> int:
         except grpc.RpcError:
             return health_pb2.HealthCheckResponse.UNKNOWN
         return int(answer.status)
+
+
+def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Returns when it holds; fails when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.01)
 
 
 def reason_of(error: grpc.RpcError) -> str:
