@@ -1,8 +1,8 @@
 """The committer: what one turn of the event loop appends becomes one transaction or two; then, and only then, it is seen.
 
 Also the place where the disk can be full: what came from a source waits and is tried again (its spool holds the rest), what a
-caller
-asked for is refused, and both learn it. And the gate: upkeep in another thread may hold commits back for a moment, never the loop.
+caller asked for is refused, and both learn it. And the gate: work in another thread may hold commits back for a moment, never the
+loop.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from sightline_server.errors import DiskFull
@@ -108,20 +108,32 @@ class Committer:
         if not self._scheduled:
             self._flush()
 
-    async def off_loop(self, work: Callable[[], T]) -> T:
-        """Runs one of the store's slow calls in a thread, with commits held back meanwhile."""
-        async with self._held_back():
-            return await asyncio.to_thread(work)
+    async def off_loop(self, work: Callable[[], T], *, gate: bool = True) -> T:
+        """Runs one of the store's slow calls in a thread, with commits held back meanwhile.
+
+        Args:
+            work: the call.
+            gate: False: it is one that goes on beside commits.
+        """
+        async with self._held_back() if gate else self._maintenance:
+            thread = asyncio.ensure_future(asyncio.to_thread(work))
+            try:
+                return await asyncio.shield(thread)
+            finally:
+                while not thread.done():  # whoever gives up waiting must not open the gate while the thread still writes
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.wait([thread])
+
+    async def in_steps(self, steps: Iterator[bool]) -> None:
+        """Does the store's work in threads; before each step the store says whether commits must be held back for it."""
+        needs_gate: bool | None = False
+        while needs_gate is not None:
+            needs_gate = await self.off_loop(lambda: next(steps, None), gate=needs_gate)
 
     async def upkeep(self) -> None:
-        """The store's housekeeping, when it is due; holds commits back only for the steps that need it."""
-        if not self.store.needs_upkeep():
-            return
-        steps = self.store.upkeep()
-        needs_gate = await asyncio.to_thread(next, steps, None)
-        while needs_gate is not None:
-            async with self._held_back() if needs_gate else contextlib.nullcontext():
-                needs_gate = await asyncio.to_thread(next, steps, None)
+        """The store's housekeeping, when it is due."""
+        if self.store.needs_upkeep():
+            await self.in_steps(self.store.upkeep())
 
     @contextlib.asynccontextmanager
     async def _held_back(self) -> AsyncIterator[None]:
@@ -131,6 +143,4 @@ class Committer:
                 yield
             finally:
                 self._closed_gates -= 1
-                if self._waiting and not self._scheduled:
-                    self._scheduled = True
-                    asyncio.get_running_loop().call_soon(self._flush)
+                self._commit()  # at once: the next piece of work may close the gate before the loop's next turn

@@ -48,7 +48,8 @@ class Retention:
         for log in list(self._logs()):
             await self._shorten(log)
         if self._committer.has_hidden:
-            self._committer.has_hidden = await self._committer.off_loop(lambda: self._committer.store.sweep(PIECE_BYTES))
+            self._committer.has_hidden = False
+            await self._committer.in_steps(self._committer.store.sweep())
 
     async def _shorten(self, log: SessionLog) -> None:
         while log.size > self._max_session_bytes:

@@ -1,6 +1,9 @@
 """Storage: blocks of encoded events, session rows and source positions, kept by whatever keeps the promises of `contract`.
 
 - `contract`: what a store promises
-- `sqlite`: the embedded default
+- `sqlite`: the embedded default: opening, closing, and what is hot
+- `upkeep`: its slow half: removing, merging, counting, checkpoints
+- `layout`: its tables and rows
+- `segments`: the files that hold large blocks
 - `memory`: the same promises for as long as the process lives; for `run` without a server, and tests
 """

@@ -1,18 +1,19 @@
 """What a store promises, and the values it is given.
 
 A store knows no events: it keeps blocks (runs of encoded entries), rows about sessions, and the places reached in sources. All
-methods are
-plain calls. Those under *hot* are made on the event loop and must be quick; those under *slow* are made in a thread, never at the
-same
-time as each other or as `commit`: the log's gate sees to that (`log.committer`).
+methods are plain calls. Those under *hot* are made on the event loop and must be quick; those under *beside* are made in a thread,
+at the same time as *hot* ones; those under *slow* are made in a thread too, never at the same time as `commit`: the log's gate sees
+to that (`log.committer`). No two of the threads' calls are made at the same time.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+SMALL_BYTES = 4096  # of a block: at most so many are merged with their neighbours, sooner or later
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Block:
         first_time: time of the first, in nanoseconds since 1970.
         last_time: time of the last.
         offset: bytes of log before this block, counted from the log's beginning, deleted ones included.
-        data: the entries, each framed as one element of `SubscribeResponse.events`.
+        data: the entries, each framed as one element of `SubscribeResponse.events`; empty: the block was found damaged.
         index: `log.record.INDEX` for each entry: length, kind, source, channel.
     """
 
@@ -55,6 +56,53 @@ class Bounds:
     oldest_offset: int = 0
     end_offset: int = 0
     last_time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A block without its bytes: as `Block`, with the length of `data`."""
+
+    first_seq: int
+    last_seq: int
+    first_time: int
+    last_time: int
+    offset: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Bytes of log up to the end of this block."""
+        return self.offset + self.length
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLog:
+    """What is kept of the log of a session that has ended.
+
+    Attributes:
+        number: the session.
+        bytes: how much is kept.
+        first_time: time of its oldest entry, in nanoseconds since 1970.
+        last_time: time of its newest.
+    """
+
+    number: int
+    bytes: int
+    first_time: int
+    last_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndedTotals:
+    """All ended sessions together.
+
+    Attributes:
+        sessions: how many are kept.
+        bytes: of their logs.
+    """
+
+    sessions: int
+    bytes: int
 
 
 @dataclass(slots=True)
@@ -184,18 +232,58 @@ class Store(Protocol):
         """At most `limit` sessions with numbers below `number`, newest first."""
         ...
 
-    # Slow: in a thread, behind the gate.
+    # Beside: in a thread, while commits go on.
 
-    def hide(self, number: int) -> None:
-        """Forgets a session's row at once; its blocks go with `sweep`."""
+    def outline(self, number: int, seq: int) -> Outline | None:
+        """As `block_with`, without reading its bytes."""
         ...
 
-    def sweep(self, max_bytes: int) -> bool:
-        """Removes about `max_bytes` of hidden sessions' blocks. True: there is more."""
+    def ended_totals(self) -> EndedTotals:
+        """How many sessions have ended and are kept, and how large their logs are. Cheap when nothing changed."""
+        ...
+
+    def ended_logs(self, limit: int, *, over: int = 0) -> list[EndedLog]:
+        """At most `limit` logs of ended sessions that hold more than `over` bytes, or `over` is 0; the oldest entries first."""
+        ...
+
+    def unmerged(self, limit: int) -> list[int]:
+        """The numbers of ended sessions for which `set_merged` was not called. Cheap when there is none."""
+        ...
+
+    def small_blocks(self, number: int, after_seq: int, up_to_seq: int, limit: int) -> list[Outline]:
+        """The first blocks of at most `SMALL_BYTES` behind `after_seq` that end at or before `up_to_seq`, at most `limit`."""
+        ...
+
+    def disk_bytes(self) -> int:
+        """What all of it takes on the disk."""
+        ...
+
+    # Slow: in a thread, behind the gate, and done within milliseconds.
+
+    def hide(self, numbers: Sequence[int]) -> None:
+        """Forgets sessions' rows at once; their blocks go with `sweep`."""
+        ...
+
+    def sweep(self) -> Iterator[bool]:
+        """Removes the blocks of hidden sessions, in steps: before each it says whether that step needs the gate closed."""
         ...
 
     def trim(self, number: int, up_to_seq: int, max_bytes: int) -> Bounds:
-        """Removes the oldest whole blocks that end at or before `up_to_seq`, about `max_bytes`. Returns what is kept now."""
+        """Removes the oldest whole blocks that end at or before `up_to_seq`, and returns what is kept now.
+
+        About `max_bytes` of them, fewer when they are many small ones.
+        """
+        ...
+
+    def merge(self, number: int, first_seq: int, last_seq: int) -> None:
+        """Makes one block of the neighbouring ones that begin with `first_seq` and end with `last_seq`.
+
+        Leaves them alone if they are no neighbours, or damaged.
+        """
+        ...
+
+    def set_merged(self, number: int) -> None:
+        """An ended session's small blocks have all been merged."""
         ...
 
     def needs_upkeep(self) -> bool:
@@ -203,7 +291,7 @@ class Store(Protocol):
         ...
 
     def upkeep(self) -> Iterator[bool]:
-        """Housekeeping (checkpoints) in steps: before each it says whether that step needs the gate closed."""
+        """Housekeeping (checkpoints, giving room back to the disk), in steps as `sweep`."""
         ...
 
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
-from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition
+from sightline_server.storage.contract import (
+    SMALL_BYTES,
+    Block,
+    Bounds,
+    Commit,
+    EndedLog,
+    EndedTotals,
+    Outline,
+    SessionRow,
+    SourcePosition,
+)
 
 
 class MemoryStore:
@@ -18,7 +29,8 @@ class MemoryStore:
         self._bounds: dict[int, Bounds] = {}
         self._positions: dict[tuple[int, int], SourcePosition] = {}
         self._inputs: dict[tuple[int, str], int] = {}
-        self._hidden: list[int] = []
+        self._hidden: set[int] = set()
+        self._merged: set[int] = set()
         self._last_number = 0
 
     def open(self) -> None:
@@ -85,18 +97,50 @@ class MemoryStore:
     def rows_before(self, number: int, limit: int) -> list[SessionRow]:
         return sorted((row for row in self._rows.values() if row.number < number), key=lambda row: -row.number)[:limit]
 
-    def hide(self, number: int) -> None:
-        self._rows.pop(number, None)
-        self._hidden.append(number)
+    def outline(self, number: int, seq: int) -> Outline | None:
+        block = self.block_with(number, seq)
+        return None if block is None else outline_of(block)
 
-    def sweep(self, max_bytes: int) -> bool:  # noqa: ARG002 - memory goes at once
+    def ended_totals(self) -> EndedTotals:
+        logs = self.ended_logs(len(self._rows))
+        return EndedTotals(len(logs), sum(log.bytes for log in logs))
+
+    def ended_logs(self, limit: int, *, over: int = 0) -> list[EndedLog]:
+        logs: list[EndedLog] = []
+        for number in (row.number for row in self._rows.values() if not row.live):
+            kept = self.bounds(number)
+            size = kept.end_offset - kept.oldest_offset
+            first = self.block_with(number, kept.oldest_seq)
+            if size > over or not over:
+                logs.append(EndedLog(number, size, first.first_time if first else 0, kept.last_time))
+        return sorted(logs, key=lambda log: (log.first_time, log.number))[:limit]
+
+    def unmerged(self, limit: int) -> list[int]:
+        return [row.number for row in self._rows.values() if not row.live and row.number not in self._merged][:limit]
+
+    def small_blocks(self, number: int, after_seq: int, up_to_seq: int, limit: int) -> list[Outline]:
+        blocks = self._blocks.get(number, [])
+        place = bisect.bisect_right(blocks, after_seq, key=lambda block: block.first_seq)
+        behind = (block for block in blocks[place:] if block.last_seq <= up_to_seq and len(block.data) <= SMALL_BYTES)
+        return [outline_of(block) for block in itertools.islice(behind, limit)]
+
+    def disk_bytes(self) -> int:
+        return 0
+
+    def hide(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._rows.pop(number, None)
+            self._hidden.add(number)
+
+    def sweep(self) -> Iterator[bool]:
+        yield True
         for number in self._hidden:
             self._blocks.pop(number, None)
             self._bounds.pop(number, None)
-            self._positions = {key: value for key, value in self._positions.items() if key[0] != number}
-            self._inputs = {key: value for key, value in self._inputs.items() if key[0] != number}
+        self._positions = {key: value for key, value in self._positions.items() if key[0] not in self._hidden}
+        self._inputs = {key: value for key, value in self._inputs.items() if key[0] not in self._hidden}
+        self._merged -= self._hidden
         self._hidden.clear()
-        return False
 
     def trim(self, number: int, up_to_seq: int, max_bytes: int) -> Bounds:
         blocks = self._blocks.get(number, [])
@@ -113,8 +157,26 @@ class MemoryStore:
             )
         return self.bounds(number)
 
+    def merge(self, number: int, first_seq: int, last_seq: int) -> None:
+        blocks = self._blocks.get(number, [])
+        start = bisect.bisect_left(blocks, first_seq, key=lambda block: block.first_seq)
+        end = bisect.bisect_right(blocks, last_seq, key=lambda block: block.last_seq)
+        some = blocks[start:end]
+        if some and (some[0].first_seq, some[-1].last_seq) == (first_seq, last_seq):
+            data, index = (b"".join(parts) for parts in zip(*((block.data, block.index) for block in some), strict=True))
+            first, last = some[0], some[-1]
+            blocks[start:end] = [Block(first_seq, last_seq, first.first_time, last.last_time, first.offset, data, index)]
+
+    def set_merged(self, number: int) -> None:
+        self._merged.add(number)
+
     def needs_upkeep(self) -> bool:
         return False
 
     def upkeep(self) -> Iterator[bool]:
         yield from ()
+
+
+def outline_of(block: Block) -> Outline:
+    """A block without its bytes."""
+    return Outline(block.first_seq, block.last_seq, block.first_time, block.last_time, block.offset, len(block.data))

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sightline_server.errors import CorruptDatabase, DiskFull, NewerDatabase
 from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition, Store
+from sightline_server.storage.layout import LAYOUT
 from sightline_server.storage.memory import MemoryStore
-from sightline_server.storage.sqlite import LAYOUT, SqliteStore
+from sightline_server.storage.sqlite import SqliteStore
 
 BOOT = "first-boot"
 
@@ -115,12 +116,11 @@ def test_a_deleted_session_is_gone_at_once_and_its_blocks_later(store: Store) ->
     store.commit(Commit(rows=[row(1, request_id="r"), row(2)]))
     filled(store, 1, [9000, 10])
     kept = filled(store, 2, [9000])
-    store.hide(1)
+    store.hide([1])
     assert store.row("id1") is None
     assert store.newest_named("build") == row(2)
     assert store.requested("r") is None
-    while store.sweep(100):
-        pass
+    list(store.sweep())
     assert store.bounds(1) == Bounds()
     assert store.blocks_after(2, 0, 1 << 30) == kept
 
@@ -128,9 +128,8 @@ def test_a_deleted_session_is_gone_at_once_and_its_blocks_later(store: Store) ->
 def test_numbers_are_not_given_again(store: Store) -> None:
     assert store.last_number() == 0
     store.commit(Commit(rows=[row(1), row(2)]))
-    store.hide(2)
-    while store.sweep(100):
-        pass
+    store.hide([2])
+    list(store.sweep())
     assert store.last_number() == 2
 
 
