@@ -22,6 +22,11 @@ _OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
 _IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
 _HEADER = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
 _READ_BYTES = 64 * 1024
+BUSY_RATE = (
+    250.0  # looks a second from which what happens is gathered: a thousand quiet sessions then share their wakes and commits
+)
+BURST = 8.0  # looks that may follow each other at once before that
+GATHER_SECONDS = 0.004  # from one look to the next while it is busy
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -51,7 +56,10 @@ class Inotify:
         if self._fd < 0:
             raise _limit("/proc/sys/fs/inotify/max_user_instances")
         self._callbacks: dict[int, list[Callback]] = {}
-        self._loop.add_reader(self._fd, self._read)
+        self._heat = 0.0  # looks of late, less `BUSY_RATE` a second
+        self._looked = 0.0  # loop time of the last look
+        self._pause: asyncio.TimerHandle | None = None
+        self._loop.add_reader(self._fd, self._look)
 
     def watch(self, directory: Path, callback: Callback) -> Watch:
         """Calls `callback` from now on. What happened before is not told: look at the directory afterwards.
@@ -68,6 +76,8 @@ class Inotify:
         """Ends all watches."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
+            if self._pause:
+                self._pause.cancel()
             os.close(self._fd)
             self._fd = -1
             self._callbacks.clear()
@@ -79,6 +89,19 @@ class Inotify:
             if not callbacks:
                 del self._callbacks[number]
                 _libc.inotify_rm_watch(self._fd, number)  # fails when the directory is gone, which is as good
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        self._heat = max(0.0, self._heat - (now - self._looked) * BUSY_RATE) + 1
+        self._looked = now
+        if self._heat > BURST:
+            self._loop.remove_reader(self._fd)
+            self._pause = self._loop.call_later(GATHER_SECONDS, self._go_on)
+        self._read()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._fd, self._look)
 
     def _read(self) -> None:
         try:

@@ -6,6 +6,7 @@ Knows spools and sinks, nothing of programs: whether somebody still writes is to
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -57,7 +58,9 @@ class Pump:
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._committed = 0  # bytes, by this pump
-        self._owed: tuple[_Follower, int, asyncio.Future[int]] | None = None  # a glance's commit that is not done yet
+        self._owed: set[asyncio.Future[int]] = set()  # commits of glances that are not done yet
+        self._again = False  # something was written meanwhile
+        self._failure: BaseException | None = None  # of such a commit
         self._asleep = False  # the task waits for something to be written
         self._finishing = False
         self._stopping = False
@@ -116,9 +119,14 @@ class Pump:
 
         Waking the task first takes the loop a whole turn: 0.06 of the millisecond that a line takes (measured).
         """
-        if mask != GREW or not self._asleep or not all(map(self._glance, self._followers)):
-            self._asleep = False
-            self._wake.set()
+        if mask == GREW and self._asleep:
+            if self._owed:
+                self._again = True
+                return
+            if all(map(self._glance, self._followers)):
+                return
+        self._asleep = False
+        self._wake.set()
 
     def _glance(self, follower: _Follower) -> bool:
         """Commits what is new in a channel if that is a few whole lines. False: the task must have a look."""
@@ -128,32 +136,41 @@ class Pump:
         if follower.held_until or len(data) == GATHER_BYTES or (follower.by_line and not data.endswith(b"\n")):
             return False
         committed = self._sink.output(follower.name, follower.channel, (data,), follower.reader.offset + len(data))
-        if committed.done() and not committed.cancelled() and committed.exception() is None:
-            follower.reader.advance(len(data))
-            self._committed += len(data)
-            self._moved.set()
-            return True
-        self._owed = (follower, len(data), committed)
-        return False
+        if committed.done():
+            self._committed_glance(follower, len(data), committed)
+        else:
+            self._owed.add(committed)
+            committed.add_done_callback(functools.partial(self._committed_glance, follower, len(data)))
+        return True
 
-    async def _settle(self) -> None:
-        """Waits for a commit that a glance began."""
-        if self._owed:
-            follower, count, committed = self._owed
-            self._owed = None
-            await self._advance(follower, count, committed)
-
-    async def _advance(self, follower: _Follower, count: int, committed: asyncio.Future[int]) -> None:
-        await committed
+    def _committed_glance(self, follower: _Follower, count: int, committed: asyncio.Future[int]) -> None:
+        self._owed.discard(committed)
+        if self._stopped_by(committed):
+            return
         follower.reader.advance(count)
         self._committed += count
-        await asyncio.sleep(0)  # readers first: they are awake now, and the source can wait
+        self._moved.set()
+        if self._again and not self._owed:
+            self._again = False
+            self._told(GREW)
+
+    def _stopped_by(self, committed: asyncio.Future[int]) -> bool:
+        """Whether it failed; the task then says so."""
+        failure = None if committed.cancelled() else committed.exception()
+        if failure is None and not committed.cancelled():
+            return False
+        self._failure = failure or asyncio.CancelledError()
+        self._wake.set()
+        return True
 
     async def _run(self) -> None:
         try:
             while not self._stopping:
                 self._wake.clear()
-                await self._settle()
+                if self._owed:
+                    await asyncio.wait(self._owed)
+                if self._failure:
+                    raise self._failure
                 before = self._committed
                 more = False
                 for follower in self._followers:
@@ -199,7 +216,10 @@ class Pump:
         chunks = cut_lines(data, hold=self._holds(follower), more=full) if follower.by_line else cut_anywhere(data)
         taken = sum(map(len, chunks))
         if taken:
-            await self._advance(follower, taken, self._sink.output(follower.name, follower.channel, chunks, reader.offset + taken))
+            await self._sink.output(follower.name, follower.channel, chunks, reader.offset + taken)
+            reader.advance(taken)
+            self._committed += taken
+            await asyncio.sleep(0)  # readers first: they are awake now, and the source can wait
         if taken == len(data):
             follower.held_until = 0.0
         elif taken or not follower.held_until:
