@@ -19,7 +19,7 @@ from typing import Any
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from benchmarks import latency, output, pane, resting
+from benchmarks import latency, output, page, pane, replay, resting, sessions, stalled, start, subscribers
 from benchmarks.figures import HEADING, Figure, shown
 from benchmarks.run import ROOT, Run
 
@@ -28,6 +28,11 @@ SUBJECTS: dict[str, Callable[[Run], AsyncIterator[Figure]]] = {
     "latency": latency.measure,
     "output": output.measure,
     "pane": pane.measure,
+    "subscribers": subscribers.measure,
+    "sessions": sessions.measure,
+    "replay": replay.measure,
+    "start": start.measure,
+    "stalled": stalled.measure,
 }
 PATIENCE = {True: 120.0, False: 900.0}  # seconds for one subject, quick or not: a hang must end
 PACKAGES = ("grpcio", "protobuf", "terminado", "tornado")
@@ -41,16 +46,20 @@ def main() -> int:
         failed = False
     else:
         raise_file_limit()
+        where, began = machine(), time.monotonic()
         figures, failed = asyncio.run(measured(Run(arguments.quick), arguments.only))
         report = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "quick": arguments.quick,
-            "machine": machine(),
-            "figures": [asdict(figure) for figure in figures],
+            "seconds": round(time.monotonic() - began),
+            "machine": where,
+            "figures": figures,
         }
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+    if arguments.page:
+        page.write(report, arguments.page)
     return int(failed)
 
 
@@ -67,9 +76,9 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def measured(run: Run, subjects: list[str]) -> tuple[list[Figure], bool]:
-    """All figures, printed as they come, and whether a subject failed."""
-    figures: list[Figure] = []
+async def measured(run: Run, subjects: list[str]) -> tuple[list[dict[str, Any]], bool]:
+    """All figures as they are stored, printed as they come, and whether a subject failed."""
+    figures: list[dict[str, Any]] = []
     failed = False
     print(HEADING, flush=True)
     for subject in subjects:
@@ -78,7 +87,7 @@ async def measured(run: Run, subjects: list[str]) -> tuple[list[Figure], bool]:
                 async for figure in SUBJECTS[subject](run):
                     run.say("")
                     print(shown(figure), flush=True)
-                    figures.append(figure)
+                    figures.append({"subject": subject, **asdict(figure)})
         except Exception:
             failed = True
             run.say("")
@@ -99,6 +108,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": processor_name(),
         "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
         "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),

@@ -63,7 +63,7 @@ class Readers:
         mode: see the module.
         target: the server.
         sessions: what they follow.
-        count: how many subscribers.
+        count: how many subscribers; 0: nobody, and no process.
         processes: how many processes they are spread over; 0: as many as there are processors.
         lines: end after so many lines with a time, for those who follow a stream without an end; 0: at its end.
         joined: how many sessions each follows, where they are not named.
@@ -72,7 +72,7 @@ class Readers:
     def __init__(
         self, mode: str, target: str, sessions: list[str], count: int = 1, *, processes: int = 0, lines: int = 0, joined: int = 0
     ) -> None:
-        wanted = min(count, processes or os.cpu_count() or 1)
+        wanted = min(count, processes or os.cpu_count() or 1)  # processes
         self._specs = [
             {
                 "mode": mode,

@@ -26,8 +26,11 @@ STOP_SECONDS = 30.0
 OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),  # each channel a connection of its own
+)
+IMPATIENT = (
+    *OPTIONS,
     ("grpc.initial_reconnect_backoff_ms", 10),
-    ("grpc.min_reconnect_backoff_ms", 10),
+    ("grpc.min_reconnect_backoff_ms", 10),  # also the patience with one attempt: not for a thousand connections at once
     ("grpc.max_reconnect_backoff_ms", 10),
 )
 
@@ -98,8 +101,9 @@ async def serving(home: Path, **environ: str) -> AsyncIterator[Server]:
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen([SIGHTLINE, "serve"], env=env, stdout=log, stderr=log)  # noqa: ASYNC220 - nothing waits for this loop
     try:
-        async with grpc.aio.insecure_channel(target_of(home), options=OPTIONS) as channel:
-            await until_serving(channel, process)
+        async with grpc.aio.insecure_channel(target_of(home), options=IMPATIENT) as channel:
+            if not await until_serving(channel, process):
+                raise RuntimeError(f"the server ended with {process.returncode}: {(home / 'server.log').read_text()}")
             yield Server(process, home, pb_grpc.SessionServiceStub(channel))
     finally:
         process.send_signal(signal.SIGTERM)
@@ -119,13 +123,13 @@ async def server(**environ: str) -> AsyncIterator[Server]:
             yield running
 
 
-async def until_serving(channel: grpc.aio.Channel, process: subprocess.Popen[bytes]) -> None:
-    """Until health says SERVING."""
+async def until_serving(channel: grpc.aio.Channel, process: subprocess.Popen[bytes]) -> bool:
+    """Until health says SERVING: True; or until the process ends: False."""
     stub: Any = health_pb2_grpc.HealthStub(channel)  # comes with a stub that knows nothing of its methods
     while process.poll() is None:
         with contextlib.suppress(grpc.aio.AioRpcError):
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
             if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                return
+                return True
         await asyncio.sleep(0.002)
-    raise RuntimeError(f"the server ended with {process.returncode}")
+    return False
