@@ -10,7 +10,7 @@ What they are built of:
 - `sources`: floods, gates and clocks: what the measured commands do
 - `peers`: terminado and ttyd with their WebSocket viewers, the bare pipe, the bare pty, `pipe-pane`, bare gRPC
 - `stored`: writes a home with a long history
-- `page`, `plot`: docs/performance.md and its pictures
+- `page`, `plot`, `methods`: docs/performance.md, its pictures, its words
 
 What they measure:
 

@@ -9,6 +9,7 @@ import os
 import platform
 import resource
 import subprocess
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import number
+from benchmarks.methods import METHODS
 from benchmarks.plot import Bar, bars
 
 NOTES = "## Notes"
@@ -49,64 +50,6 @@ CHARTS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     ),
 }
 
-SUBJECTS: Mapping[str, tuple[str, str]] = {
-    "resting": (
-        "A server at rest",
-        "From `exec` of the server in an empty home until its health service says SERVING; the resident memory of a server with idle"
-        " commands, each followed by one stream.",
-    ),
-    "latency": (
-        "Latency",
-        "A program writes the time (CLOCK_MONOTONIC) a hundred times a second; a subscriber in a process of its own decodes the event"
-        " and looks at the same clock. Beside it a bare gRPC stream over a Unix socket that carries nothing else, and terminado with"
-        " one WebSocket viewer.",
-    ),
-    "output": (
-        "Output",
-        "`cat` of a file of build-log lines waits at a FIFO until every subscriber is caught up. The rate is bytes of program output"
-        " times subscribers, from the FIFO's opening to the last subscriber's `end`; every subscriber must have got exactly the log's"
-        " bytes. Each has a connection of its own; they run in as many processes as there are processors. terminado runs in a tornado"
-        " server with one shared terminal, its viewers are tornado WebSocket clients spread over as many processes, each must see"
-        " every line. ttyd starts a program for each viewer. Readers on neither side decode what they get. Compared ones run in turn,"
-        " round by round, and ratios are taken within a round.",
-    ),
-    "pane": (
-        "Terminals",
-        "The same in a tmux pane, beside a pane of a tmux server that does nothing but `pipe-pane` to a file.",
-    ),
-    "subscribers": (
-        "Many subscribers",
-        "Each on a connection of its own, two processes of readers, which share the processors with the server. Every one must get"
-        " every line once. Memory is the growth of the server's resident memory divided by the subscribers: when all are caught up,"
-        " and after the last line.",
-    ),
-    "sessions": (
-        "Many sessions",
-        "Each session is a real `cat` of a FIFO; one program writes the time into each FIFO once a second, at moments spread evenly."
-        " Processor time is the kernel's count for the server's process. Each session has a relay, a small process that outlives the"
-        " server: what these take together stands beside it.",
-    ),
-    "replay": (
-        "Histories",
-        "A new subscriber reads an ended session from the oldest event to the end; the time is from its request on an open connection"
-        " to the stream's `end`, the files are in the page cache. Large events come from a real flood. Small ones are written into"
-        " the store one by one, as lines that come one by one are, then the server has the time to compact them; the reader keeps what"
-        " comes and counts the events when the clock has stopped, and they must be all. Resuming: `after` a random cursor on an open"
-        " connection, until the first event is decoded.",
-    ),
-    "start": (
-        "Start with a large store",
-        "The store is written before by its own code. From `exec` to SERVING, after a clean stop and after `kill -9`.",
-    ),
-    "stalled": (
-        "Subscribers that never read",
-        "They read until they are caught up and then no more, each on a connection of its own, while a program writes 100 MB/s. The"
-        " memory is the server's at its largest, less what it was before the flood. In another session a program writes the time a"
-        " hundred times a second for another subscriber; its p99 is compared with two floods without the stalled ones, one before and"
-        " one behind. In the end one of the stalled ones reads on, and must get exactly the log's bytes.",
-    ),
-}
-
 
 def write(report: Mapping[str, Any], path: Path) -> None:
     """Writes the page, and its pictures into `pictures` beside it."""
@@ -121,7 +64,7 @@ def write(report: Mapping[str, Any], path: Path) -> None:
             (pictures / f"{name}.svg").write_text(bars(title, unit, rows))
             drawn.append(f"![{title}](pictures/{name}.svg)")
     notes = kept_notes(path)
-    sections = [heading(report), *drawn, goals(figures), *(section(subject, figures) for subject in SUBJECTS), REPEAT, notes]
+    sections = [heading(report), *drawn, goals(figures), *(section(subject, figures) for subject in METHODS), REPEAT, notes]
     path.write_text("\n\n".join(part.strip() for part in sections if part.strip()) + "\n")
 
 
@@ -188,8 +131,10 @@ def section(subject: str, figures: list[Mapping[str, Any]]) -> str:
     rows = [figure for figure in figures if figure["subject"] == subject]
     if not rows:
         return ""
-    title, how = SUBJECTS[subject]
-    return "\n".join([f"## {title}", "", how, "", "| what | figure | goal | |", "|---|---:|---:|---|", *map(table_row, rows)])
+    title, how = METHODS[subject]
+    return "\n".join(
+        [f"## {title}", "", how.strip(), "", "| what | figure | goal | |", "|---|---:|---:|---|", *map(table_row, rows)]
+    )
 
 
 def table_row(figure: Mapping[str, Any]) -> str:

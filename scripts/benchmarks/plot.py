@@ -1,4 +1,4 @@
-"""A bar chart as SVG. Knows numbers and labels. Its colours are read on light and on dark pages, and nothing comes from elsewhere."""
+"""A bar chart as SVG. Knows numbers and labels. It can be read on light and on dark pages, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
