@@ -48,6 +48,11 @@ class ServerProcess:
         return f"unix:{self.home}/sightline.sock"
 
     @property
+    def port(self) -> int:
+        """The TCP port that it says it listens on."""
+        return next(int(word.split(":")[1]) for word in self.log().split() if word.startswith("127.0.0.1:"))
+
+    @property
     def process(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
         return self._process
