@@ -11,6 +11,7 @@ import signal
 import stat
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is imported: it breaks children otherwise
@@ -18,6 +19,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is importe
 from sightline_server.capture.sources import Sources
 from sightline_server.errors import DiskFull, HomeNotPrivate, NoRoomToStart, SecondServer
 from sightline_server.log.committer import Committer
+from sightline_server.log.expiry import Limits
 from sightline_server.log.retention import Retention
 from sightline_server.rpc.auth import ensure_token
 from sightline_server.rpc.server import Server
@@ -71,10 +73,11 @@ class Application:
             committer.on_room = self._registry.room_changed
             await self._registry.start()
             stack.push_async_callback(self._registry.stop)
-            kept = MEMORY_KEPT if settings.memory else settings.max_session_bytes
-            retention = Retention(committer, self._registry.live_logs, kept)
+            retention = Retention(committer, self._registry, limits_of(settings), self._clock, steady_clock)
             stack.push_async_callback(cancelled, asyncio.create_task(retention.run()))
-            self._server = Server(SessionService(self._registry, self._clock, committer.counters), settings, token)
+            self._server = Server(
+                SessionService(self._registry, self._clock, committer.counters, retention, settings), settings, token
+            )
             await self._server.start()
             self._stack = stack.pop_all()
 
@@ -105,6 +108,19 @@ async def cancelled(task: asyncio.Task[None]) -> None:
 def new_store(settings: Settings) -> Store:
     """The store that the settings name, not yet open."""
     return MemoryStore() if settings.memory else SqliteStore(settings.database, BOOT_ID.read_text().strip())
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much is kept."""
+    if settings.memory:
+        return Limits(max_session_bytes=MEMORY_KEPT)
+    age = settings.max_age or timedelta()
+    return Limits(settings.max_session_bytes, settings.max_total_bytes, age // timedelta(microseconds=1) * 1000)
+
+
+def steady_clock() -> int:
+    """Nanoseconds since the machine's start, its sleep included: nobody can set it."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def prepare_home(home: Path) -> None:

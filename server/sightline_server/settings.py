@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from pathlib import Path
 
 from sightline_server.errors import BadSetting, UnsafeBind
@@ -28,6 +29,14 @@ SIZE_UNITS = {
     "GIB": 2**30,
     "TIB": 2**40,
 }
+AGE_UNITS = {
+    "w": timedelta(weeks=1),
+    "d": timedelta(days=1),
+    "h": timedelta(hours=1),
+    "m": timedelta(minutes=1),
+    "s": timedelta(seconds=1),
+}
+NO_LIMIT = frozenset({"none", "0"})
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,9 @@ class Settings:
         grpc_address: the TCP address of the service; None: the Unix socket alone.
         web_address: for the bridge; the server itself does not listen there.
         token_file: the token that TCP callers must show; made at the first start.
-        max_session_bytes: how large one session's log may be; the oldest events go first.
+        max_session_bytes: how large one session's log may be; the oldest events go first; 0: no limit.
+        max_total_bytes: how large all logs together may be; those of ended sessions go first; 0: no limit.
+        max_age: how long events are kept; an ended session whose events have all gone is forgotten; None: no limit.
         tls_cert: PEM certificate chain for TCP; None: no TLS.
         tls_key: its private key.
         memory: keep logs in memory, for as long as the process lives.
@@ -71,6 +82,8 @@ class Settings:
     web_address: Address | None = Address("127.0.0.1", 7412)
     token_file: Path | None = None
     max_session_bytes: int = 4096 * MIB
+    max_total_bytes: int = 20 * 1024 * MIB
+    max_age: timedelta | None = timedelta(days=30)
     tls_cert: Path | None = None
     tls_key: Path | None = None
     memory: bool = False
@@ -177,8 +190,10 @@ def parse(name: str, source: str, value: str) -> object:
     match name:
         case "grpc_address" | "web_address":
             return parse_address(source, value)
-        case "max_session_bytes":
+        case "max_session_bytes" | "max_total_bytes":
             return parse_size(source, value)
+        case "max_age":
+            return parse_age(source, value)
         case _:
             if not value:
                 raise BadSetting(name=source, value=value, problem="it must be a path")
@@ -196,12 +211,27 @@ def parse_address(source: str, value: str) -> Address | None:
 
 
 def parse_size(source: str, value: str) -> int:
-    """A number of bytes, with a unit such as MB or GiB or without."""
+    """A number of bytes, with a unit such as MB or GiB or without; `none` or 0: no limit."""
+    if value.strip().lower() in NO_LIMIT:
+        return 0
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value.strip())
     unit = SIZE_UNITS.get(found[2].upper()) if found else None
     if found is None or unit is None:
-        raise BadSetting(name=source, value=value, problem="it must be a size, such as 500MB or 4GiB")
+        raise BadSetting(name=source, value=value, problem="it must be a size, such as 500MB or 4GiB, or `none`")
     size = int(float(found[1]) * unit)
     if size < MIB:
         raise BadSetting(name=source, value=value, problem="it must be 1 MiB at least")
     return size
+
+
+def parse_age(source: str, value: str) -> timedelta | None:
+    """A number of days, hours, minutes or seconds, such as `30d` or `1d12h`; `none` or 0: no limit."""
+    text = value.strip().lower()
+    if text in NO_LIMIT:
+        return None
+    if not re.fullmatch(r"(\d{1,9}[wdhms])+", text):
+        raise BadSetting(name=source, value=value, problem="it must be a time, such as 30d or 12h, or `none`")
+    age = sum((int(number) * AGE_UNITS[unit] for number, unit in re.findall(r"(\d+)([wdhms])", text)), timedelta())
+    if age < AGE_UNITS["m"]:
+        raise BadSetting(name=source, value=value, problem="it must be a minute at least")
+    return age

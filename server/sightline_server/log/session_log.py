@@ -326,9 +326,6 @@ class SessionLog:
         )
         self.close()
 
-    async def trim(self, up_to_seq: int, max_bytes: int) -> None:
-        """Removes about `max_bytes` of the oldest blocks that end at or before `up_to_seq`; readers behind meet a gap."""
-        kept = await self._committer.off_loop(lambda: self._store.trim(self.number, up_to_seq, max_bytes))
-        self._bounds = Bounds(
-            kept.oldest_seq, self._bounds.head_seq, kept.oldest_offset, self._bounds.end_offset, self._bounds.last_time
-        )
+    def shorten(self, oldest_seq: int, oldest_offset: int) -> None:
+        """What is older is about to be removed: readers behind meet a gap from now on."""
+        self._bounds = dataclasses.replace(self._bounds, oldest_seq=oldest_seq, oldest_offset=oldest_offset)

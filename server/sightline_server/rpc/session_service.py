@@ -11,10 +11,12 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1 import session_service_pb2_grpc as pb_grpc
 
 from sightline_server.errors import BadField, NotYetBuilt
+from sightline_server.log.retention import Retention
 from sightline_server.metrics import Counters
-from sightline_server.rpc import metrics
+from sightline_server.rpc import keeping, metrics
 from sightline_server.rpc.status import with_status
 from sightline_server.sessions.registry import Registry
+from sightline_server.settings import Settings
 from sightline_server.subscription import pages
 from sightline_server.subscription.subscription import Subscription
 
@@ -31,9 +33,16 @@ class SessionService(pb_grpc.SessionServiceServicer):
         registry: all sessions.
         clock: nanoseconds since 1970.
         counters: of the server's work.
+        retention: what keeps the logs within their limits.
+        settings: what the server was told.
     """
 
-    def __init__(self, registry: Registry, clock: Callable[[], int], counters: Counters) -> None:
+    def __init__(
+        self, registry: Registry, clock: Callable[[], int], counters: Counters, retention: Retention, settings: Settings
+    ) -> None:
+        self._retention = retention
+        self._home = settings.home
+        self._spools = settings.spools
         self._registry = registry
         self._clock = clock
         self._counters = counters
@@ -135,11 +144,11 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def Usage(self, request: pb.UsageRequest, context: Context) -> pb.UsageResponse:
-        raise NotYetBuilt(what="telling what the logs take")
+        return await keeping.usage(self._retention, self._home, self._spools)
 
     @with_status
     async def Collect(self, request: pb.CollectRequest, context: Context) -> pb.CollectResponse:
-        raise NotYetBuilt(what="removing on request")
+        return await keeping.collect(self._retention, request)
 
     @with_status
     async def Metrics(self, request: pb.MetricsRequest, context: Context) -> pb.MetricsResponse:

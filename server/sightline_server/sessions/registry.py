@@ -9,7 +9,7 @@ import logging
 import secrets
 import socket
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sightline.v1.event_pb2 import CaptureState, Event, SessionState, StateChanged
@@ -126,6 +126,20 @@ class Registry:
         """The logs that may grow."""
         for session in self._live.values():
             yield session.log
+
+    def numbered(self, number: int) -> Session | None:
+        """See `retention.Logs`."""
+        row = next(iter(self._store.rows_before(number + 1, 1)), None)
+        if row is None or row.number != number:
+            return None
+        return self._live.get(row.session_id) or self._ended_session(row)
+
+    def forgotten(self, numbers: Sequence[int]) -> None:
+        """See `retention.Logs`."""
+        gone = set(numbers)
+        for session in [session for session in self._ended.values() if session.number in gone]:
+            del self._ended[session.session_id]
+            session.log.forget()
 
     def _in_background(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -238,6 +238,10 @@ class Store(Protocol):
         """As `block_with`, without reading its bytes."""
         ...
 
+    def extent(self, number: int) -> Bounds:
+        """As `bounds`."""
+        ...
+
     def ended_totals(self) -> EndedTotals:
         """How many sessions have ended and are kept, and how large their logs are. Cheap when nothing changed."""
         ...

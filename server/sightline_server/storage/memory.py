@@ -101,6 +101,9 @@ class MemoryStore:
         block = self.block_with(number, seq)
         return None if block is None else outline_of(block)
 
+    def extent(self, number: int) -> Bounds:
+        return self.bounds(number)
+
     def ended_totals(self) -> EndedTotals:
         logs = self.ended_logs(len(self._rows))
         return EndedTotals(len(logs), sum(log.bytes for log in logs))

@@ -57,6 +57,9 @@ class SqliteUpkeep:
         ).fetchone()
         return to_outline(row) if row else None
 
+    def extent(self, number: int) -> Bounds:
+        return bounds_of(self._beside, number)
+
     def ended_totals(self) -> EndedTotals:
         known = self._ended_totals
         if known is None:

@@ -145,18 +145,6 @@ async def test_the_tail_in_memory_and_the_store_read_alike() -> None:
         assert read == list(range(seq + 1, seq + 1 + len(read)))
 
 
-async def test_trimming_keeps_the_newest_and_says_what_is_left() -> None:
-    sessions = Sessions()
-    log = sessions.add("a").log
-    for _ in range(10):
-        await log.append([output(b"x" * 1000)])
-    size = log.size
-    await log.trim(9, size // 2)
-    assert log.bounds.oldest_seq > 1
-    assert log.size <= size // 2 + 1100
-    assert [event.seq for event in events_of(log)] == list(range(log.bounds.oldest_seq, 11))
-
-
 async def test_a_log_that_holds_back_waits_for_its_slowest_reader() -> None:
     sessions = Sessions()
     log = sessions.add("a").log
