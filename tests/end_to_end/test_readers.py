@@ -18,7 +18,7 @@ from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
 from support.load import written
 from support.proxy import proxied
 from support.readers import reading
-from support.server import PATIENCE, ServerProcess, connect, create, running, until
+from support.server import PATIENCE, ServerProcess, connect, create, resident, running, until
 
 MEGABYTE = 1_000_000
 ROUND = 20 * MEGABYTE  # bytes
@@ -77,12 +77,6 @@ def flood(stub: Stub, tmp_path: Path) -> Flood:
     return Flood(stub, tmp_path / "lines")
 
 
-def resident(server: ServerProcess) -> int:
-    """Bytes of memory that the server has."""
-    words = Path(f"/proc/{server.process.pid}/status").read_text().split()
-    return int(words[words.index("VmRSS:") + 1]) * 1024
-
-
 def test_a_killed_reader_is_gone_a_stopped_one_lags_and_neither_disturbs(server: ServerProcess, flood: Flood) -> None:
     request = flood.request()
     with (
@@ -129,9 +123,9 @@ def test_readers_that_do_not_read_cost_no_memory_and_miss_nothing(tmp_path: Path
             flood.write(2)
             for readers in {steady, stalled, others}:
                 readers.until_began()
-            before = resident(server)
+            before = resident(server.process.pid)
             flood.write(rounds)
-            assert resident(server) - before < FIFTY_MEGABYTES
+            assert resident(server.process.pid) - before < FIFTY_MEGABYTES
             lags = [each.lag_bytes for each in flood.subscribers()]
             assert sum(lag > ROUND * rounds // 2 for lag in lags) == count
             flood.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -136,12 +137,31 @@ def health(target: str) -> int:
         return int(answer.status)
 
 
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    words = Path(f"/proc/{pid}/status").read_text().split()
+    return int(words[words.index("VmRSS:") + 1]) * 1024
+
+
+def descriptors(pid: int) -> int:
+    """How many files and sockets a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Returns when it holds; fails when that takes too long."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.01)
+
+
+async def eventually(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """The same, with the loop going on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        await asyncio.sleep(0.01)
 
 
 def reason_of(error: grpc.RpcError) -> str:
