@@ -357,6 +357,30 @@ class Client:
         """Which rule gave the session's present state, and what it saw."""
         return await self._call(self.stub.Explain, v1.ExplainRequest(session=ref(session)))
 
+    async def usage(self) -> v1.UsageResponse:
+        """What the logs take on the server's disk, and the limits they are kept within."""
+        return await self._call(self.stub.Usage, v1.UsageRequest())
+
+    async def collect(
+        self, *, max_session_bytes: int = 0, max_total_bytes: int = 0, max_age: float | None = None, dry_run: bool = False
+    ) -> v1.CollectResponse:
+        """Removes old events and sessions now: what is beyond the server's limits, or beyond tighter ones.
+
+        Args:
+            max_session_bytes: of one session; 0: the server's limit.
+            max_total_bytes: of all sessions together; 0: the server's limit.
+            max_age: seconds; None: the server's limit.
+            dry_run: only say what would go.
+        """
+        limits = v1.RetentionLimits(
+            max_session_bytes=max_session_bytes, max_total_bytes=max_total_bytes, max_age=requests.duration(max_age)
+        )
+        return await self._call(self.stub.Collect, v1.CollectRequest(limits=limits, dry_run=dry_run))
+
+    async def metrics(self) -> v1.MetricsResponse:
+        """Counters and gauges of the server itself, since its start."""
+        return await self._call(self.stub.Metrics, v1.MetricsRequest())
+
     async def wait(
         self,
         session: SessionRef,

@@ -207,6 +207,9 @@ class Client:
     publish = _blocking(aio.Client.publish)
     answer = _blocking(aio.Client.answer)
     explain = _blocking(aio.Client.explain)
+    usage = _blocking(aio.Client.usage)
+    collect = _blocking(aio.Client.collect)
+    metrics = _blocking(aio.Client.metrics)
     wait = _blocking(aio.Client.wait)
     subscribe = _subscribing(aio.Client.subscribe)
 

@@ -152,7 +152,7 @@ def database(settings: Settings) -> Iterable[Finding]:
 
 def known_layout() -> int:
     """The newest layout that this version knows."""
-    from sightline_server.storage.sqlite import LAYOUT  # noqa: PLC0415
+    from sightline_server.storage.layout import LAYOUT  # noqa: PLC0415
 
     return LAYOUT
 

@@ -14,6 +14,7 @@ CLIENT = {
     "adopt",
     "answer",
     "close",
+    "collect",
     "create",
     "delete",
     "discover",
@@ -22,6 +23,7 @@ CLIENT = {
     "interrupt",
     "list",
     "list_events",
+    "metrics",
     "publish",
     "release",
     "resize",
@@ -30,6 +32,7 @@ CLIENT = {
     "snapshot",
     "subscribe",
     "terminate",
+    "usage",
     "wait",
     "wait_ready",
 }
