@@ -14,7 +14,7 @@ from sightline_server.log.committer import Committer
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.storage.contract import Store
 from sightline_server.storage.memory import MemoryStore
-from sightline_server.subscription.subscription import Subject
+from sightline_server.subscription.directory import Subject
 
 EPOCH = 7
 SECOND = 1_000_000_000
@@ -71,6 +71,9 @@ class Sessions:
         except KeyError:
             raise SessionNotFound(session=session) from None
 
+    def live(self) -> Sequence[Subject]:
+        return [subject for subject in self.all() if not subject.log.closed]
+
     def all(self) -> Sequence[Subject]:
         return list(self._subjects.values())
 
@@ -86,6 +89,14 @@ def notice(text: str, source: str = "sightline") -> Draft:
 def events_of(log: SessionLog) -> list[Event]:
     """All that is kept, read the plain way."""
     return [event for block in log._store.blocks_after(log.number, 0, 1 << 40) for event in record.decode(block.data)]
+
+
+def trim(log: SessionLog, up_to_seq: int) -> None:
+    """Removes the oldest blocks, as retention does: first for the readers, then from the store."""
+    block = log.block_with(up_to_seq)
+    assert block is not None
+    log.shorten(block.last_seq + 1, block.offset + len(block.data))
+    log._store.trim(log.number, block.last_seq, 1 << 30)
 
 
 def parsed(responses: Sequence[bytes]) -> Iterator[SubscribeResponse]:

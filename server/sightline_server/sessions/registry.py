@@ -9,7 +9,7 @@ import logging
 import secrets
 import socket
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 from sightline.v1.event_pb2 import CaptureState, Event, SessionState, StateChanged
@@ -42,7 +42,7 @@ from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import names
 from sightline_server.sessions.session import MAX_REQUEST_ID, OURS, Private, Session
 from sightline_server.storage.contract import SessionRow, new_epoch
-from sightline_server.subscription.subscription import Subject
+from sightline_server.subscription.directory import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -160,16 +160,27 @@ class Registry:
             raise SessionNotFound(session=session)
         return self._live.get(row.session_id) or self._ended_session(row)
 
-    def all(self) -> Iterable[Session]:
-        """All that are kept, oldest first."""
-        return reversed(list(self._newest_first()))
+    def live(self) -> Sequence[Session]:
+        """All that have not ended."""
+        return list(self._live.values())
+
+    def all(self) -> Iterator[Session]:
+        """All that are kept, newest first, each looked up when it is asked for."""
+        return self._newest_first()
 
     def _newest_first(self, before: int | None = None) -> Iterator[Session]:
         number = self._last_number + 1 if before is None else before
         while rows := self._store.rows_before(number, ROWS_AT_ONCE):
             for row in rows:
-                yield self._live.get(row.session_id) or self._ended_session(row)
+                session = self._live.get(row.session_id) or self._ended_now(row)
+                if session is not None:
+                    yield session
             number = rows[-1].number
+
+    def _ended_now(self, row: SessionRow) -> Session | None:
+        """An ended session; None: it lived when `row` was read, and was deleted since."""
+        present = self._store.row(row.session_id) if row.live else row
+        return None if present is None else self._ended_session(present)
 
     def list(self, request: ListRequest) -> ListResponse:
         """One page of sessions, newest first."""

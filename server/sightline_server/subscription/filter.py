@@ -13,6 +13,9 @@ from sightline_server.log.session_log import SessionLog
 
 PART = struct.Struct("<HHB")  # `log.record.FILTER_PART` of an index entry
 
+KINDS = frozenset(EventKind.values()) - {EventKind.EVENT_KIND_UNSPECIFIED}
+CHANNELS = frozenset(Channel.values()) - {Channel.CHANNEL_UNSPECIFIED}
+
 
 class EntryFilter:
     """A request's filter over one log; remembers its verdict on each combination of kind, source and channel."""
@@ -46,9 +49,7 @@ def is_empty(wanted: Filter) -> bool:
 
 def check(wanted: Filter) -> None:
     """Refuses kinds and channels that are none."""
-    for kind in wanted.kinds:
-        if kind == EventKind.EVENT_KIND_UNSPECIFIED or kind not in EventKind.values():
-            raise BadField(field="filter.kinds", problem=f"{kind} is no kind of event")
-    for channel in wanted.channels:
-        if channel == Channel.CHANNEL_UNSPECIFIED or channel not in Channel.values():
-            raise BadField(field="filter.channels", problem=f"{channel} is no channel")
+    for kind in set(wanted.kinds) - KINDS:
+        raise BadField(field="filter.kinds", problem=f"{kind} is no kind of event")
+    for channel in set(wanted.channels) - CHANNELS:
+        raise BadField(field="filter.channels", problem=f"{channel} is no channel")

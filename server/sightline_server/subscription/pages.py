@@ -11,12 +11,14 @@ from sightline.v1.session_service_pb2 import ListEventsRequest, ListEventsRespon
 from sightline_server.errors import BadField, BadPageToken, NotYetBuilt
 from sightline_server.log.session_log import SessionLog
 from sightline_server.subscription import filter as filters
+from sightline_server.subscription.asked import check_reference
 from sightline_server.subscription.filter import EntryFilter
 from sightline_server.subscription.position import RESPONSE_BYTES, Position
 from sightline_server.subscription.start import check_cursor
 
 DEFAULT_PAGE = 1000
 MAX_PAGE = 10_000
+MAX_LOOK = 4 * 1024 * 1024  # bytes of log that a page looks through before it is given empty: others wait meanwhile
 
 
 def page(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
@@ -26,6 +28,7 @@ def page(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
     if request.page_size > MAX_PAGE:
         raise BadField(field="page_size", problem=f"at most {MAX_PAGE}")
     filters.check(request.filter)
+    check_reference("session", request.session)
     entry_filter = None if filters.is_empty(request.filter) else EntryFilter(request.filter, log)
     cursor = read_token(request.page_token) if request.page_token else Cursor(epoch=log.epoch, seq=request.after_seq)
     if request.page_token and cursor.session_id != log.session_id:
@@ -34,8 +37,14 @@ def page(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
     position = Position(log, log.bounds.oldest_seq - 1 if begins else check_cursor(cursor, log), entry_filter)
     gap = position.skip_gone()
     entries = b""
-    while not entries and position.seq < log.head_seq:
+    looked_at = 0
+    while not entries and position.seq < log.head_seq and looked_at < MAX_LOOK:
         entries = position.take(RESPONSE_BYTES, request.page_size or DEFAULT_PAGE)
+        looked_at += RESPONSE_BYTES
+        if position.is_before_gone and not entries:
+            if gap is not None:
+                break  # the next page begins with it
+            gap = position.skip_gone()
     response = ListEventsResponse.FromString(entries)  # its field 1 is that of a subscription's response
     if gap is not None:
         response.gap.CopyFrom(gap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sightline.v1.session_pb2 import Cursor
 from sightline.v1.session_service_pb2 import Gap, GapReason
@@ -16,6 +17,36 @@ from sightline_server.subscription.filter import EntryFilter
 RESPONSE_BYTES = 512 * 1024  # aimed at in one response; below the 2 MiB that the contract allows and gRPC's default of 4 MiB
 
 LENGTH_OF_INDEX = INDEX.size
+
+
+class Entry(NamedTuple):
+    """One entry that passed the filter, still to be sent.
+
+    Attributes:
+        seq: its number.
+        end: bytes of log up to its end.
+        part: its `FILTER_PART`: kind, source, channel.
+        data: its bytes.
+    """
+
+    seq: int
+    end: int
+    part: bytes
+    data: bytes
+
+
+class Ahead(NamedTuple):
+    """What comes next in a log, looked at and not yet passed.
+
+    Attributes:
+        entries: those that the filter lets through.
+        seq: the last entry looked at, hidden ones included.
+        end: bytes of log up to its end.
+    """
+
+    entries: list[Entry]
+    seq: int
+    end: int
 
 
 class Batch:
@@ -98,6 +129,11 @@ class Position:
         self.offset = offset_behind(log, seq)
         self._filter = entry_filter
         self._on_wake = on_wake
+        self._hole: tuple[int, int] | None = None  # `seq` and offset behind entries that `take` met and that are not there
+
+    def passes(self, part: bytes) -> bool:
+        """Whether the filter lets an entry with this `FILTER_PART` through."""
+        return self._filter is None or self._filter.passes(part)
 
     def wake(self) -> None:
         """There is something new in the log."""
@@ -122,29 +158,38 @@ class Position:
         return PositionMessage(cursor=self.cursor(), lag_events=self.lag_events, lag_bytes=self.lag_bytes)
 
     def skip_gone(self) -> Gap | None:
-        """Passes what is no longer kept, and says what that was."""
+        """Passes what is no longer kept, or damaged, and says what that was."""
         kept = self.log.bounds
-        if self.seq + 1 >= kept.oldest_seq:
-            return None
-        gap = Gap(
-            session_id=self.log.session_id,
-            first_seq=self.seq + 1,
-            last_seq=kept.oldest_seq - 1,
-            reason=GapReason.GAP_REASON_RETENTION,
-            bytes=max(0, kept.oldest_offset - self.offset),
-        )
-        self.seq = kept.oldest_seq - 1
-        self.offset = kept.oldest_offset
-        return gap
+        if self.seq + 1 < kept.oldest_seq:
+            return self._skip(kept.oldest_seq - 1, kept.oldest_offset, GapReason.GAP_REASON_RETENTION)
+        if self._hole is not None and self._hole[0] > self.seq:
+            return self._skip(*self._hole, GapReason.GAP_REASON_RETENTION)
+        return None
 
     def skip_to(self, seq: int, reason: GapReason.ValueType) -> Gap:
         """Passes everything up to `seq`, and says what that was."""
-        gap = Gap(session_id=self.log.session_id, first_seq=self.seq + 1, last_seq=seq, reason=reason)
-        before = self.offset
-        self.seq = seq
-        self.offset = offset_behind(self.log, seq)
-        gap.bytes = self.offset - before
+        return self._skip(seq, offset_behind(self.log, seq), reason)
+
+    def _skip(self, seq: int, offset: int, reason: GapReason.ValueType) -> Gap:
+        gap = Gap(
+            session_id=self.log.session_id,
+            first_seq=self.seq + 1,
+            last_seq=seq,
+            reason=reason,
+            bytes=max(0, offset - self.offset),
+        )
+        self.advance(seq, offset)
         return gap
+
+    @property
+    def is_before_gone(self) -> bool:
+        """`skip_gone` would have something to say."""
+        return self.seq + 1 < self.log.bounds.oldest_seq or (self._hole is not None and self._hole[0] > self.seq)
+
+    def advance(self, seq: int, offset: int) -> None:
+        """Passes everything up to `seq`, which ends at `offset`."""
+        self.seq = seq
+        self.offset = offset
 
     def take(self, max_bytes: int = RESPONSE_BYTES, max_entries: int = 0) -> bytes:
         """Passes the next entries and gives those that the filter lets through, joined.
@@ -157,9 +202,12 @@ class Position:
         """
         batch = Batch(max_bytes, max_entries)
         for block in self.log.read(self.seq, max_bytes):
+            if not block.data or block.first_seq > self.seq + 1:
+                self._meet_hole(block)
+                break
             if self._filter is None and block.first_seq == self.seq + 1 and batch.has_room_for(block):
                 batch.add_all(block)
-                self._pass(block.last_seq, block.offset + len(block.data))
+                self.advance(block.last_seq, block.offset + len(block.data))
             elif not self._take_entries(block, batch):
                 break
         self.log.moved()
@@ -180,12 +228,43 @@ class Position:
                 if batch.is_full(end - start):
                     return False
                 batch.add(block.data, start, end)
-            self._pass(seq, block.offset + end)
+            self.advance(seq, block.offset + end)
         return True
 
-    def _pass(self, seq: int, offset: int) -> None:
-        self.seq = seq
-        self.offset = offset
+    def ahead(self, max_bytes: int, max_entries: int) -> Ahead:
+        """What comes next, without passing it: for those who must judge before they send.
+
+        Args:
+            max_bytes: of log to look at, about.
+            max_entries: to look at, hidden ones included.
+        """
+        entries: list[Entry] = []
+        last, end = self.seq, self.offset
+        for block in self.log.read(self.seq, max_bytes):
+            if not block.data or block.first_seq > last + 1:
+                if last == self.seq:
+                    self._meet_hole(block)
+                break
+            index = block.index
+            stop = 0
+            for place, seq in zip(range(0, len(index), LENGTH_OF_INDEX), range(block.first_seq, block.last_seq + 1), strict=True):
+                entry = index[place : place + LENGTH_OF_INDEX]
+                start, stop = stop, stop + int.from_bytes(entry[:4], "little")
+                if seq <= last:
+                    continue
+                if seq > self.seq + max_entries:
+                    return Ahead(entries, last, end)
+                last, end = seq, block.offset + stop
+                if self._filter is None or self._filter.passes(entry[FILTER_PART]):
+                    entries.append(Entry(seq, end, entry[FILTER_PART], block.data[start:stop]))
+        return Ahead(entries, last, end)
+
+    def _meet_hole(self, block: Block) -> None:
+        """Entries are missing before a block, or it is damaged itself: `skip_gone` will say so."""
+        if block.first_seq > self.seq + 1:
+            self._hole = (block.first_seq - 1, block.offset)
+        else:
+            self._hole = (block.last_seq, block.offset + sum(length for length, *_ in INDEX.iter_unpack(block.index)))
 
 
 def offset_behind(log: SessionLog, seq: int) -> int:

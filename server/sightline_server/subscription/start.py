@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Generator
+
 from sightline.v1.session_pb2 import Cursor
 from sightline.v1.session_service_pb2 import SubscribeRequest
 
 from sightline_server.errors import CursorAhead, EpochChanged
 from sightline_server.log import record
 from sightline_server.log.session_log import NANOSECONDS, SessionLog
+from sightline_server.subscription.asked import nanoseconds_of
 from sightline_server.subscription.filter import EntryFilter
 
+BLOCKS_AT_ONCE = 16  # that a search looks through before it lets others run
 
-def start_seq(request: SubscribeRequest, log: SessionLog, entry_filter: EntryFilter | None) -> int:
-    """The last entry to regard as passed.
 
-    Raises:
-        EpochChanged: the cursor belongs to another incarnation of the log.
-        CursorAhead: the cursor is behind the log's end.
-    """
-    match request.WhichOneof("start"):
-        case "after":
-            cursor = next((cursor for cursor in request.after.cursors if cursor.session_id == log.session_id), None)
-            return log.bounds.oldest_seq - 1 if cursor is None else check_cursor(cursor, log)
-        case "latest":
-            return log.head_seq
-        case "tail":
-            return before_tail(log, request.tail, entry_filter)
-        case "at_time":
-            return before_time(log, request.at_time.seconds * NANOSECONDS + request.at_time.nanos)
-        case _ if request.snapshot:
-            return log.head_seq
-        case _:
-            return log.bounds.oldest_seq - 1
+class Starts:
+    """The start of one request, for each of its sessions."""
+
+    def __init__(self, request: SubscribeRequest) -> None:
+        self._request = request
+        self._kind = request.WhichOneof("start")
+        self._cursors = {cursor.session_id: cursor for cursor in request.after.cursors}
+
+    async def seq(self, log: SessionLog, entry_filter: EntryFilter | None) -> int:
+        """The last entry to regard as passed, as of now.
+
+        Raises:
+            EpochChanged: the cursor belongs to another incarnation of the log.
+            CursorAhead: the cursor is behind the log's end.
+        """
+        match self._kind:
+            case "after":
+                cursor = self._cursors.get(log.session_id)
+                return log.bounds.oldest_seq - 1 if cursor is None else check_cursor(cursor, log)
+            case "latest":
+                return log.head_seq
+            case "tail":
+                return await unhurried(search_tail(log, self._request.tail, entry_filter))
+            case "at_time":
+                return before_time(log, nanoseconds_of("at_time", self._request.at_time))
+            case _ if self._request.snapshot:
+                return log.head_seq
+            case _:
+                return log.bounds.oldest_seq - 1
 
 
 def check_cursor(cursor: Cursor, log: SessionLog) -> int:
@@ -45,14 +59,37 @@ def check_cursor(cursor: Cursor, log: SessionLog) -> int:
 
 def before_tail(log: SessionLog, count: int, entry_filter: EntryFilter | None) -> int:
     """The entry before the last `count` ones that pass the filter."""
-    seq = log.head_seq
+    search = search_tail(log, count, entry_filter)
+    while True:
+        try:
+            next(search)
+        except StopIteration as found:
+            return int(found.value)
+
+
+async def unhurried(search: Generator[None, None, int]) -> int:
+    """What a search finds; others may run in between."""
+    steps = 0
+    while True:
+        try:
+            next(search)
+        except StopIteration as found:
+            return int(found.value)
+        steps += 1
+        if steps % BLOCKS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+def search_tail(log: SessionLog, count: int, entry_filter: EntryFilter | None) -> Generator[None, None, int]:
+    """`before_tail` in steps: it yields after each block, of which there may be very many."""
+    seq = head = log.head_seq
     while count and seq >= log.bounds.oldest_seq:
+        if entry_filter is None:
+            # Nothing in between needs a look: jump, and read on from wherever that is.
+            return max(log.bounds.oldest_seq - 1, head - count)
         block = log.block_with(seq)
         if block is None:
             break
-        if entry_filter is None:
-            # Nothing in between needs a look: jump, and read on from wherever that is.
-            return max(log.bounds.oldest_seq - 1, log.head_seq - count)
         size = record.INDEX.size
         for seq in range(min(seq, block.last_seq), block.first_seq - 1, -1):  # noqa: B020 - goes on from where it is
             place = (seq - block.first_seq) * size
@@ -60,6 +97,7 @@ def before_tail(log: SessionLog, count: int, entry_filter: EntryFilter | None) -
             if not count:
                 return seq - 1
         seq = block.first_seq - 1
+        yield
     return seq
 
 

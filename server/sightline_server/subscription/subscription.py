@@ -1,94 +1,50 @@
 """One subscriber: which sessions, where it is in each, its signs and its end.
 
 It keeps positions, never events. What to send next is read from the log when the connection takes it, so a slow reader lags and
-costs
-nothing, and a fast one is woken by the commit itself.
+costs nothing, and a fast one is woken by the commit itself.
+
+Sessions that live have a place for as long as they do. Ended ones, of which there may be thousands, wait as a few numbers each and
+are opened one at a time; they take turns with those that live, as all that have something to say do with each other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Protocol, cast
+import contextlib
+import math
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import cast
 
-from sightline.v1.session_pb2 import Session, Snapshot
 from sightline.v1.session_service_pb2 import (
     CaughtUp,
     End,
     EndReason,
+    Gap,
     GapReason,
     Header,
-    Heartbeat,
     OnGap,
     OnSlow,
     SubscribeRequest,
     SubscribeResponse,
-    View,
 )
 
-from sightline_server.errors import BadField, EventsGone, NotYetBuilt, TooManySessionsNamed
-from sightline_server.log.session_log import SessionLog
+from sightline_server.errors import EventsGone, SessionNotFound, SightlineError
 from sightline_server.subscription import filter as filters
+from sightline_server.subscription.asked import ALL, check, seconds_of
+from sightline_server.subscription.directory import Directory, Subject
 from sightline_server.subscription.filter import EntryFilter
+from sightline_server.subscription.heartbeats import heartbeats
+from sightline_server.subscription.pacing import Pacer
+from sightline_server.subscription.place import Later, Place, later
 from sightline_server.subscription.position import Position
-from sightline_server.subscription.start import start_seq
+from sightline_server.subscription.responses import PAUSE, combined, sign
+from sightline_server.subscription.start import Starts
 
-ALL = "*"
-MAX_SESSIONS_NAMED = 10_000
 DEFAULT_MAX_LAG_BYTES = 64 * 1024 * 1024
 MIN_HEARTBEAT_SECONDS = 0.1
-
-
-class Subject(Protocol):
-    """A session, as far as a subscriber needs it."""
-
-    log: SessionLog
-
-    @property
-    def has_terminal(self) -> bool:
-        """It has a screen to begin with."""
-        ...
-
-    def describe(self) -> Session:
-        """As it is now."""
-        ...
-
-    async def snapshot(self) -> Snapshot:
-        """Its screen."""
-        ...
-
-
-class Directory(Protocol):
-    """Where sessions are found."""
-
-    draining: bool
-    """The server is going down."""
-
-    on_join: set[Callable[[Subject], None]]
-    """Called for each session that is created from now on."""
-
-    on_drain: set[Callable[[], None]]
-    """Called when `draining` becomes true."""
-
-    def find(self, session: str) -> Subject:
-        """By id or name; raises `SessionNotFound`."""
-        ...
-
-    def all(self) -> Iterable[Subject]:
-        """All that are kept, oldest first."""
-        ...
-
-
-class Place(Position):
-    """A position with what the subscriber was told about it."""
-
-    def __init__(self, subject: Subject, seq: int, entry_filter: EntryFilter | None, on_wake: Callable[[Position], None]) -> None:
-        super().__init__(subject.log, seq, entry_filter, on_wake)
-        self.subject = subject
-        self.target = subject.log.head_seq
-        self.introduced = False
-        self.began = False
-        self.caught_up = False
+SESSIONS_AT_ONCE = 16  # looked up before others may run: some milliseconds of work
 
 
 class Subscription:
@@ -100,7 +56,7 @@ class Subscription:
         clock: nanoseconds since 1970.
 
     Raises:
-        SightlineError: the request cannot be fulfilled; at once, not when the stream is read.
+        SightlineError: the request is nonsense. What does not fit the state of things is raised when the stream is first read.
     """
 
     def __init__(self, request: SubscribeRequest, directory: Directory, clock: Callable[[], int]) -> None:
@@ -109,80 +65,175 @@ class Subscription:
         self._directory = directory
         self._clock = clock
         self._everything = ALL in request.sessions
+        self._max_lag = request.max_lag_bytes or DEFAULT_MAX_LAG_BYTES
+        self._pacer = Pacer(request.pacing) if request.HasField("pacing") else None
+        self._interval = max(MIN_HEARTBEAT_SECONDS, seconds_of("heartbeat_interval", request.heartbeat_interval))
+        self._next_heartbeat = math.inf
         self._places: dict[str, Place] = {}
+        self._behind = 0  # places that are not caught up
         self._ready: dict[Place, None] = {}  # those with something to say, in the order in which they got it
+        self._resting: dict[Place, None] = {}  # those whose events have to wait, in the order in which they began to
+        self._later: deque[Later] = deque()
+        self._opened: Place | None = None  # the ended session whose turn it is
+        self._too_slow = False
         self._woken = asyncio.Event()
-        subjects = directory.all() if self._everything else [directory.find(name) for name in request.sessions]
-        for subject in subjects:
-            self._join(subject, first=True)
 
     async def responses(self) -> AsyncIterator[bytes]:
         """The stream: encoded `SubscribeResponse` messages. Ends after `end`."""
         self._directory.on_drain.add(self._woken.set)
         if self._everything:
-            self._directory.on_join.add(self._join_later)
-        for place in self._places.values():
-            place.log.followers.add(place)
+            self._directory.on_join.add(self._join)
         try:
             # All headers first: a client that is cut off a moment later knows every position to resume from.
-            for place in list(self._places.values()):
-                yield self._introduce(place)
-            while True:
-                reason = self._end()
-                if reason is not None:
-                    yield sign(SubscribeResponse(end=End(reason=reason)))
-                    return
-                if self._ready:
-                    place = next(iter(self._ready))
-                    del self._ready[place]
-                    async for response in self._advance(place):
-                        yield response
-                elif not await self._wait():
-                    yield sign(SubscribeResponse(heartbeat=self._heartbeat()))
+            async for response in self._introductions():
+                yield response
+            async with contextlib.aclosing(self._paced()) as stream:
+                async for response in stream:
+                    yield response
         finally:
             self._directory.on_drain.discard(self._woken.set)
-            self._directory.on_join.discard(self._join_later)
-            for place in self._places.values():
-                place.log.followers.discard(place)
-                place.log.moved()
+            self._directory.on_join.discard(self._join)
+            for place in list(self._places.values()):
+                self._leave(place)
 
-    # --- joining
+    # --- joining and leaving
 
-    def _join(self, subject: Subject, *, first: bool) -> None:
-        if subject.log.session_id in self._places:
-            return
+    async def _introductions(self) -> AsyncIterator[bytes]:
+        starts = Starts(self._request)
+        named = map(self._directory.find, self._request.sessions)
+        headers = deque([header async for header in self._admitted(self._directory.live() if self._everything else named, starts)])
+        while headers:
+            yield headers.popleft()
+        if self._everything:
+            async for header in self._admitted(self._directory.all(), starts):
+                yield header
+
+    async def _admitted(self, subjects: Iterable[Subject], starts: Starts) -> AsyncIterator[bytes]:
+        """Finds each session's start, and gives its header."""
+        seen: set[str] = set()
+        for count, subject in enumerate(subjects, 1):
+            if self._directory.draining:
+                return
+            session_id = subject.log.session_id
+            if session_id not in seen and session_id not in self._places:
+                seen.add(session_id)
+                yield await self._admit(subject, starts)
+            if count % SESSIONS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _admit(self, subject: Subject, starts: Starts) -> bytes:
+        entry_filter = self._filter(subject)
+        place = Place(subject, subject.log.head_seq, entry_filter, self._wake)
+        place.restart(await starts.seq(subject.log, entry_filter))
+        if subject.log.closed:
+            self._later.append(later(subject, place.seq, place.offset))
+        else:
+            self._follow(place)
+        return self._introduce(place)
+
+    def _join(self, subject: Subject) -> None:
+        """A session that has begun just now."""
+        if subject.log.session_id not in self._places:
+            self._follow(Place(subject, 0, self._filter(subject), self._wake))
+
+    def _filter(self, subject: Subject) -> EntryFilter | None:
         wanted = self._request.filter
-        entry_filter = None if filters.is_empty(wanted) else EntryFilter(wanted, subject.log)
-        seq = start_seq(self._request, subject.log, entry_filter) if first else 0
-        place = Place(subject, seq, entry_filter, self._wake)
-        self._places[subject.log.session_id] = place
-        self._ready[place] = None
+        return None if filters.is_empty(wanted) else EntryFilter(wanted, subject.log)
 
-    def _join_later(self, subject: Subject) -> None:
-        self._join(subject, first=False)
-        place = self._places[subject.log.session_id]
+    def _follow(self, place: Place) -> None:
+        self._places[place.log.session_id] = place
+        self._behind += 1
         place.log.followers.add(place)
+        self._wake(place)
+
+    def _leave(self, place: Place) -> None:
+        del self._places[place.log.session_id]
+        self._ready.pop(place, None)
+        self._resting.pop(place, None)
+        place.log.followers.discard(place)
+        place.log.moved()
+        if place is self._opened:
+            self._opened = None
+
+    def _wake(self, position: Position) -> None:
+        place = cast(Place, position)
+        self._ready[place] = None
+        if self._request.on_slow == OnSlow.ON_SLOW_FAIL and place.new_lag_bytes > self._max_lag:
+            self._too_slow = True
         self._woken.set()
 
-    def _wake(self, place: Position) -> None:
-        self._ready[cast(Place, place)] = None
-        self._woken.set()
+    # --- the stream
 
-    # --- one step
+    def _paced(self) -> AsyncGenerator[bytes, None]:
+        return self._stream() if self._pacer is None else combined(self._stream())
+
+    async def _stream(self) -> AsyncGenerator[bytes, None]:
+        if self._request.HasField("heartbeat_interval"):
+            self._next_heartbeat = self._now() + self._interval
+        while (reason := self._end()) is None:
+            for response in self._signs_between():
+                yield response
+            self._rouse()
+            if self._ready:
+                place = next(iter(self._ready))
+                del self._ready[place]
+                async for response in self._advance(place):
+                    yield response
+            elif self._opened is not None or not self._later:
+                if self._pacer is not None:
+                    yield PAUSE
+                await self._wait()
+        yield sign(SubscribeResponse(end=End(reason=reason)))
+
+    def _signs_between(self) -> Iterator[bytes]:
+        if self._next_heartbeat < math.inf and self._now() >= self._next_heartbeat:
+            yield from self._heartbeats()
+        if self._later and self._opened is None:
+            yield from self._open(self._later.popleft())
+
+    def _open(self, ended: Later) -> Iterator[bytes]:
+        """The turn of an ended session."""
+        if ended.seq < ended.head_seq or (self._request.snapshot and ended.has_terminal):
+            subject = self._find_again(ended)
+            if subject is not None:
+                self._opened = place = Place(subject, ended.seq, self._filter(subject), self._wake)
+                place.introduced = True
+                self._follow(place)
+                return
+            if ended.seq < ended.head_seq:
+                yield self._gone(ended.gap())
+        yield ended.at_end()
+
+    def _find_again(self, ended: Later) -> Subject | None:
+        with contextlib.suppress(SessionNotFound):
+            subject = self._directory.find(ended.session_id)
+            if subject.log.session_id == ended.session_id:  # else another's name
+                return subject
+        return None
 
     async def _advance(self, place: Place) -> AsyncIterator[bytes]:
         async for response in self._signs_before(place):
             yield response
         before = place.seq
-        entries = place.take()
-        if entries:
-            yield entries
-        elif place.seq > before:
+        entries = b""
+        if self._pacer is None:
+            entries = place.take()
+            if entries:
+                yield entries
+        elif self._may_go(self._pacer, place):
+            for entries in self._pacer.take(place.lane, self._now()):
+                yield entries
+        else:
+            return
+        if place.seq > before and not entries:
             await asyncio.sleep(0)  # a filter that hides a long history must not keep the loop from others
         if not place.caught_up and place.seq >= place.target:
             place.caught_up = True
+            self._behind -= 1
             yield sign(SubscribeResponse(caught_up=CaughtUp(cursor=place.cursor())))
-        if place.seq < place.log.head_seq and (place.seq > before or place.seq + 1 < place.log.bounds.oldest_seq):
+        if place.is_done:
+            self._leave(place)
+        elif place.seq < place.log.head_seq and (place.seq > before or place.is_before_gone):
             self._ready[place] = None
 
     async def _signs_before(self, place: Place) -> AsyncIterator[bytes]:
@@ -191,85 +242,105 @@ class Subscription:
         if not place.began:
             place.began = True
             if self._request.snapshot and place.subject.has_terminal:
-                yield await self._snapshot(place)
+                for response in await self._snapshot(place):
+                    yield response
         gap = place.skip_gone()
         if gap is not None:
-            if self._request.on_gap == OnGap.ON_GAP_FAIL:
-                raise EventsGone(session=place.log.session_id, first=gap.first_seq, last=gap.last_seq)
-            yield sign(SubscribeResponse(gap=gap))
-        if self._lags(place) and self._request.on_slow == OnSlow.ON_SLOW_TO_LATEST:
-            yield sign(SubscribeResponse(gap=place.skip_to(place.log.head_seq, GapReason.GAP_REASON_SLOW)))
-            if place.subject.has_terminal:
-                yield await self._snapshot(place)
+            yield self._gone(gap)
+        if self._request.on_slow == OnSlow.ON_SLOW_TO_LATEST and place.new_lag_bytes > self._max_lag:
+            for response in await self._skip_to_latest(place):
+                yield response
 
     def _introduce(self, place: Place) -> bytes:
         place.introduced = True
         return sign(SubscribeResponse(header=Header(session=place.subject.describe(), cursor=place.cursor())))
 
-    async def _snapshot(self, place: Place) -> bytes:
-        """The screen; the events go on behind it."""
-        snapshot = await place.subject.snapshot()
-        if snapshot.as_of_seq > place.seq:
-            place.skip_to(snapshot.as_of_seq, GapReason.GAP_REASON_UNSPECIFIED)
-        return sign(SubscribeResponse(snapshot=snapshot))
+    def _gone(self, gap: Gap) -> bytes:
+        if self._request.on_gap == OnGap.ON_GAP_FAIL:
+            raise EventsGone(session=gap.session_id, first=gap.first_seq, last=gap.last_seq)
+        return sign(SubscribeResponse(gap=gap))
 
-    def _lags(self, place: Place) -> bool:
-        return place.lag_bytes > (self._request.max_lag_bytes or DEFAULT_MAX_LAG_BYTES)
+    async def _snapshot(self, place: Place) -> list[bytes]:
+        """The screen, where there is one to be had; the events go on behind it."""
+        with contextlib.suppress(SightlineError):
+            snapshot = await place.subject.snapshot()
+            if snapshot.as_of_seq > place.seq:
+                place.skip_to(snapshot.as_of_seq, GapReason.GAP_REASON_UNSPECIFIED)
+            return [sign(SubscribeResponse(snapshot=snapshot))]
+        return []
+
+    async def _skip_to_latest(self, place: Place) -> list[bytes]:
+        """What it missed, up to the head or its screen, and the screen. Empty if it was all deleted while the screen was made."""
+        snapshot = None
+        if place.subject.has_terminal:
+            with contextlib.suppress(SightlineError):
+                snapshot = await place.subject.snapshot()
+        signs: list[bytes] = []
+        gone = place.skip_gone()
+        if gone is not None:
+            signs.append(self._gone(gone))
+        latest = place.log.head_seq if snapshot is None else snapshot.as_of_seq
+        if latest > place.seq:
+            signs.append(sign(SubscribeResponse(gap=place.skip_to(latest, GapReason.GAP_REASON_SLOW))))
+        if snapshot is not None:
+            signs.append(sign(SubscribeResponse(snapshot=snapshot)))
+        return signs
 
     def _end(self) -> EndReason.ValueType | None:
         if self._directory.draining:
             return EndReason.END_REASON_DRAINING
-        if self._request.on_slow == OnSlow.ON_SLOW_FAIL and any(map(self._lags, self._places.values())):
+        if self._too_slow:
             return EndReason.END_REASON_TOO_SLOW
-        if self._ready:
+        if self._later:
             return None
-        if self._request.until_caught_up and all(place.caught_up for place in self._places.values()):
+        if self._request.until_caught_up and not self._behind:
             return EndReason.END_REASON_CAUGHT_UP
-        if not self._everything and all(place.log.closed and place.seq >= place.log.head_seq for place in self._places.values()):
+        if not self._everything and not self._places:
             return EndReason.END_REASON_ALL_ENDED
         return None
 
-    async def _wait(self) -> bool:
-        """Until something is new: True; or until a heartbeat is due: False."""
-        self._woken.clear()
-        if self._ready or self._directory.draining:
-            return True
-        if not self._request.HasField("heartbeat_interval"):
-            await self._woken.wait()
-            return True
-        try:
-            async with asyncio.timeout(max(MIN_HEARTBEAT_SECONDS, self._request.heartbeat_interval.ToTimedelta().total_seconds())):
-                await self._woken.wait()
-        except TimeoutError:
+    # --- waiting
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _may_go(self, pacer: Pacer, place: Place) -> bool:
+        now = self._now()
+        if pacer.due(place.lane, now, hurried=place.log.closed or not place.caught_up) > now:
+            self._resting.setdefault(place)
             return False
+        self._resting.pop(place, None)
         return True
 
-    def _heartbeat(self) -> Heartbeat:
-        heartbeat = Heartbeat(positions=[place.message() for place in self._places.values()])
-        heartbeat.time.FromNanoseconds(self._clock())
-        return heartbeat
+    def _rouse(self) -> None:
+        """Those whose time has come are ready: the first ones, as many as may say something. They keep their place in the row."""
+        if self._pacer is None or not self._resting or next(iter(self._resting)) in self._ready:
+            return
+        if self._due() <= self._now():
+            for place in islice(self._resting, max(1, self._pacer.allowance(self._now()))):
+                self._ready[place] = None
 
+    def _due(self) -> float:
+        """When the first of those that rest may go on."""
+        if self._pacer is None or not self._resting:
+            return math.inf
+        place = next(iter(self._resting))
+        return self._pacer.due(place.lane, self._now(), hurried=place.log.closed or not place.caught_up)
 
-def sign(response: SubscribeResponse) -> bytes:
-    """A response that is a sign, encoded."""
-    return response.SerializeToString()
+    async def _wait(self) -> None:
+        """Until something is new, or it is time for something."""
+        self._woken.clear()
+        if self._ready or self._directory.draining:
+            return
+        until = min(self._next_heartbeat, self._due())
+        if until == math.inf:
+            await self._woken.wait()
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._woken.wait()
 
-
-def check(request: SubscribeRequest) -> None:
-    """Refuses what no state of things could fulfil."""
-    if not request.sessions:
-        raise BadField(field="sessions", problem="name at least one session, or `*` for all")
-    if len(request.sessions) > MAX_SESSIONS_NAMED:
-        raise TooManySessionsNamed(count=len(request.sessions), limit=MAX_SESSIONS_NAMED)
-    filters.check(request.filter)
-    if request.view == View.VIEW_TEXT:
-        raise NotYetBuilt(what="the text view of a subscription")
-    if request.HasField("pacing"):
-        raise NotYetBuilt(what="the pacing of a subscription")
-    if request.snapshot and request.WhichOneof("start") not in (None, "latest"):
-        raise BadField(field="snapshot", problem="it goes with the start `latest`, or none")
-    for name, enum in (("view", View), ("on_slow", OnSlow), ("on_gap", OnGap)):
-        if getattr(request, name) not in enum.values():
-            raise BadField(field=name, problem=f"{getattr(request, name)} is none of its values")
-    if request.HasField("heartbeat_interval") and request.heartbeat_interval.ToNanoseconds() <= 0:
-        raise BadField(field="heartbeat_interval", problem="it must be longer than nothing")
+    def _heartbeats(self) -> Iterator[bytes]:
+        self._next_heartbeat = self._now() + self._interval
+        places = (place.message() for place in list(self._places.values()))
+        return heartbeats(chain(places, (ended.message() for ended in list(self._later))), self._clock())

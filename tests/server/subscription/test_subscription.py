@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given, settings
@@ -18,47 +17,14 @@ from sightline.v1.session_service_pb2 import (
     Latest,
     ListEventsRequest,
     OnGap,
-    OnSlow,
-    Pacing,
     SubscribeRequest,
-    SubscribeResponse,
 )
 from sightline_server.errors import BadField, BadPageToken, CursorAhead, EpochChanged, EventsGone, NotYetBuilt, SessionNotFound
 from sightline_server.log.session_log import Draft
 from sightline_server.subscription.pages import page
 from sightline_server.subscription.subscription import Subscription
-from support.logs import EPOCH, SECOND, LoggedSession, Sessions, events_of, notice, output, settled
-
-
-async def stream(sessions: Sessions, request: SubscribeRequest) -> AsyncIterator[SubscribeResponse]:
-    async for response in Subscription(request, sessions, sessions.clock).responses():  # type: ignore[arg-type]
-        yield SubscribeResponse.FromString(response)
-
-
-async def everything(sessions: Sessions, request: SubscribeRequest) -> list[SubscribeResponse]:
-    """Until caught up."""
-    request.until_caught_up = True
-    return [response async for response in stream(sessions, request)]
-
-
-def signs(responses: list[SubscribeResponse]) -> list[str]:
-    return [sign for response in responses if (sign := response.WhichOneof("sign"))]
-
-
-def seqs(responses: list[SubscribeResponse]) -> list[int]:
-    return [event.seq for response in responses for event in response.events]
-
-
-async def ten(sessions: Sessions, name: str = "a") -> LoggedSession:
-    """Ten events at ten seconds: odd ones stdout, even ones notices."""
-    session = sessions.add(name)
-    for number in range(1, 11):
-        await session.log.append([output(b"%d" % number) if number % 2 else notice(str(number))])
-    return session
-
-
-def ask(*names: str, **fields: object) -> SubscribeRequest:
-    return SubscribeRequest(sessions=names, **fields)  # type: ignore[arg-type]
+from support.logs import EPOCH, SECOND, Sessions, events_of, notice, output, settled, trim
+from support.subscribing import ask, everything, seqs, signs, stream, ten
 
 
 @pytest.mark.parametrize(
@@ -205,7 +171,7 @@ async def test_all_sessions_are_introduced_before_the_first_event() -> None:
 async def test_what_is_no_longer_kept_is_named_exactly() -> None:
     sessions = Sessions()
     session = await ten(sessions)
-    await session.log.trim(6, 1 << 30)
+    trim(session.log, 6)
     request = ask("a", after=Cursors(cursors=[Cursor(session_id="a", epoch=EPOCH, seq=2)]))
     responses = await everything(sessions, request)
     gap = next(response.gap for response in responses if response.HasField("gap"))
@@ -228,18 +194,6 @@ async def test_a_deleted_session_is_a_gap_and_then_the_end() -> None:
     assert rest[-1].end.reason == EndReason.END_REASON_ALL_ENDED
 
 
-async def test_a_heartbeat_moves_the_cursor_though_the_filter_hides_all() -> None:
-    sessions = Sessions()
-    await ten(sessions)
-    request = ask("a", filter=Filter(kinds=[EventKind.EVENT_KIND_ERROR]))
-    request.heartbeat_interval.FromMilliseconds(1)
-    async for response in stream(sessions, request):
-        if response.HasField("heartbeat"):
-            (position,) = response.heartbeat.positions
-            assert (position.cursor.seq, position.lag_events, position.lag_bytes) == (10, 0, 0)
-            break
-
-
 async def test_draining_ends_every_stream() -> None:
     sessions = Sessions()
     await ten(sessions)
@@ -252,22 +206,6 @@ async def test_draining_ends_every_stream() -> None:
     for tell in list(sessions.on_drain):
         tell()  # type: ignore[operator]
     assert (await waiting).end.reason == EndReason.END_REASON_DRAINING
-
-
-async def test_a_slow_reader_who_wants_the_latest_is_told_what_it_missed() -> None:
-    sessions = Sessions()
-    session = await ten(sessions)
-    responses = await everything(sessions, ask("a", on_slow=OnSlow.ON_SLOW_TO_LATEST, max_lag_bytes=10))
-    gap = next(response.gap for response in responses if response.HasField("gap"))
-    assert (gap.first_seq, gap.last_seq, gap.reason, gap.bytes) == (1, 10, GapReason.GAP_REASON_SLOW, session.log.size)
-    assert seqs(responses) == []
-
-
-async def test_a_slow_reader_who_wants_to_fail_does() -> None:
-    sessions = Sessions()
-    await ten(sessions)
-    responses = await everything(sessions, ask("a", on_slow=OnSlow.ON_SLOW_FAIL, max_lag_bytes=10))
-    assert responses[-1].end.reason == EndReason.END_REASON_TOO_SLOW
 
 
 async def test_nobody_follows_once_a_stream_is_closed() -> None:
@@ -290,9 +228,7 @@ async def test_nobody_follows_once_a_stream_is_closed() -> None:
         (ask("a", filter=Filter(kinds=[0])), BadField),  # type: ignore[list-item]
         (ask("a", filter=Filter(kinds=[99])), BadField),  # type: ignore[list-item]
         (ask("a", filter=Filter(channels=[0])), BadField),  # type: ignore[list-item]
-        (ask("a", on_slow=77), BadField),
         (ask("a", snapshot=True, tail=3), BadField),
-        (ask("a", pacing=Pacing(coalesce=True)), NotYetBuilt),
         (ask("a", view=2), NotYetBuilt),
     ],
 )
