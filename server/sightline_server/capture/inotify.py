@@ -25,8 +25,8 @@ _READ_BYTES = 64 * 1024
 BUSY_RATE = (
     250.0  # looks a second from which what happens is gathered: a thousand quiet sessions then share their wakes and commits
 )
-BURST = 8.0  # looks that may follow each other at once before that
-GATHER_SECONDS = 0.004  # from one look to the next while it is busy
+BURST = 16.0  # looks that may follow each other at once before that
+GATHER_SECONDS = 0.008  # from one look to the next while it is busy
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
