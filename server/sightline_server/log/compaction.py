@@ -18,7 +18,7 @@ from sightline_server.storage.contract import Outline
 MERGE_BYTES = 64 * 1024  # a merged block holds at most so many, and is made when about so many are there
 BLOCKS_AT_ONCE = 1000  # merged in one transaction: a few milliseconds
 MERGES_AT_ONCE = 200  # in one round: other work has its turn then
-ENDED_AT_ONCE = 20  # sessions in one round
+ENDED_AT_ONCE = 50  # sessions in one round
 LAST_SEQ = (1 << 40) - 1  # beyond any
 
 
@@ -55,18 +55,16 @@ class Compaction:
             if log.bounds.end_offset - max(done.offset, start) >= MERGE_BYTES and self._left > 0:
                 self._done[log.number] = await self._merge(log.number, done, log.bounds.head_seq, log.bounds.end_offset)
         ended = await self._committer.off_loop(lambda: self._store.unmerged(ENDED_AT_ONCE), gate=False)
-        for number in ended:
-            if self._left > 0:
-                await self._finish(number)
+        finished = [number for number in ended if await self._finish(number)]
+        if finished:
+            await self._committer.off_loop(lambda: self._store.set_merged(finished))
         kept = {log.number for log in live}.union(ended)
         self._done = {number: done for number, done in self._done.items() if number in kept}
 
-    async def _finish(self, number: int) -> None:
-        """All that an ended session has left."""
-        done = self._done.get(number, Done(0, 0))
-        self._done[number] = await self._merge(number, done, None, 0)
-        if self._left > 0:
-            await self._committer.off_loop(lambda: self._store.set_merged(number))
+    async def _finish(self, number: int) -> bool:
+        """All that an ended session has left, or as much of it as this round may; True: all."""
+        self._done[number] = await self._merge(number, self._done.get(number, Done(0, 0)), None, 0)
+        return self._left > 0
 
     async def _merge(self, number: int, done: Done, head_seq: int | None, end: int) -> Done:
         """Merges what is behind `done`, up to the newest block; with no `head_seq` all of it. Returns how far that is."""

@@ -58,7 +58,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
-        return self._registry.list(request)
+        return await self._registry.list(request)
 
     @with_status
     async def Discover(self, request: pb.DiscoverRequest, context: Context) -> pb.DiscoverResponse:

@@ -49,7 +49,9 @@ logger = logging.getLogger(__name__)
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 END_ALL_GRACE = 1.0  # seconds from SIGTERM to SIGKILL
-ROWS_AT_ONCE = 200  # read from the store while listing
+ROWS_AT_ONCE = 200  # read from the store at once
+ROWS_LISTED = 50  # looked at before others have their turn: a few milliseconds
+MAX_NUMBER = 1 << 62  # beyond any session's
 STATE_BEHIND_NAME = {
     SessionKind.SESSION_KIND_COMMAND: (SessionState.SESSION_STATE_WORKING, "the command runs"),
 }
@@ -182,22 +184,25 @@ class Registry:
         present = self._store.row(row.session_id) if row.live else row
         return None if present is None else self._ended_session(present)
 
-    def list(self, request: ListRequest) -> ListResponse:
-        """One page of sessions, newest first."""
+    async def list(self, request: ListRequest) -> ListResponse:
+        """One page of sessions, newest first. Others have their turn while it looks through a long past."""
         if request.page_size > MAX_PAGE:
             raise BadField(field="page_size", problem=f"at most {MAX_PAGE}")
         if request.page_token and not request.page_token.isdecimal():
             raise BadPageToken
         size = request.page_size or DEFAULT_PAGE
         response = ListResponse()
-        last = 0
-        for session in self._newest_first(int(request.page_token) if request.page_token else None):
-            if len(response.sessions) == size:
-                response.next_page_token = str(last)
-                break
-            if matches(session.record, request):
-                response.sessions.append(session.describe())
-                last = session.number
+        before = int(request.page_token) if request.page_token else self._last_number + 1
+        while rows := self._store.rows_before(min(before, MAX_NUMBER), ROWS_LISTED):
+            for row in rows:
+                live = self._live.get(row.session_id)
+                if matches(SessionMessage.FromString(row.record) if live is None else live.record, request):
+                    if len(response.sessions) == size:
+                        response.next_page_token = str(before)
+                        return response
+                    response.sessions.append((live or self._ended_session(row)).describe())
+                before = row.number
+            await asyncio.sleep(0)
         return response
 
     def _ended_session(self, row: SessionRow) -> Session:

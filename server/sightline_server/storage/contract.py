@@ -286,8 +286,8 @@ class Store(Protocol):
         """
         ...
 
-    def set_merged(self, number: int) -> None:
-        """An ended session's small blocks have all been merged."""
+    def set_merged(self, numbers: Sequence[int]) -> None:
+        """These ended sessions' small blocks have all been merged."""
         ...
 
     def needs_upkeep(self) -> bool:

@@ -170,8 +170,8 @@ class MemoryStore:
             first, last = some[0], some[-1]
             blocks[start:end] = [Block(first_seq, last_seq, first.first_time, last.last_time, first.offset, data, index)]
 
-    def set_merged(self, number: int) -> None:
-        self._merged.add(number)
+    def set_merged(self, numbers: Sequence[int]) -> None:
+        self._merged.update(numbers)
 
     def needs_upkeep(self) -> bool:
         return False

@@ -179,9 +179,9 @@ class SqliteUpkeep:
             self._upkeep.execute(layout.INSERT_BLOCK, layout.to_row(number, merged, None))
         self._unchecked += COMMIT_BYTES + len(merged.data)
 
-    def set_merged(self, number: int) -> None:
+    def set_merged(self, numbers: Sequence[int]) -> None:
         with transaction(self._upkeep, self._path):
-            self._upkeep.execute("UPDATE ended SET merged=1 WHERE number=?", (number,))
+            self._upkeep.executemany("UPDATE ended SET merged=1 WHERE number=?", [(number,) for number in numbers])
         self._unchecked += COMMIT_BYTES
 
     # --- slow: housekeeping
