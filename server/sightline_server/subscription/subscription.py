@@ -200,6 +200,8 @@ class Subscription:
             place = next(iter(self._ready))
             if not place.caught_up or place.log.closed or place.is_before_gone:
                 break
+            if parts and place.lag_bytes > room:
+                break  # a block that is cut is copied, and so is all that follows it
             del self._ready[place]
             entries = place.take(room)
             if place.seq < place.log.head_seq:
@@ -211,7 +213,9 @@ class Subscription:
                 room -= len(entries)
         if len(parts) < 2:
             return parts[0] if parts else b""
-        return b"".join(parts)
+        joined = b"".join(parts)
+        place.log.counters.copied_bytes += len(joined)
+        return joined
 
     def _signs_between(self) -> Iterator[bytes]:
         if self._next_heartbeat < math.inf and self._now() >= self._next_heartbeat:
