@@ -122,9 +122,7 @@ def flood(server: ServerProcess, gate: Gate, tmp_path: Path, count: int) -> Floo
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_a_flood_is_encoded_and_committed_once_however_many_follow(
-    server: ServerProcess, gate: Gate, tmp_path: Path, count: int
-) -> None:
+def test_a_flood_is_encoded_and_committed_once_for_all(server: ServerProcess, gate: Gate, tmp_path: Path, count: int) -> None:
     done = flood(server, gate, tmp_path, count)
     work, size = done.work, len(FLOOD)
     # An event holds up to 64 KiB of whole lines: 305 of them, 306 counted, and 2 for the start.
