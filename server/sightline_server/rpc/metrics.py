@@ -30,11 +30,11 @@ def work(counters: Counters) -> Iterator[Metric]:
 
 def following(registry: Registry) -> Iterator[Metric]:
     """Who follows what, and how far behind they are."""
-    logs = list(registry.live_logs())
-    yield Metric(name="sightline_live_sessions", kind=GAUGE, help="Sessions that have not ended.", value=len(logs))
-    followed = [log for log in logs if log.followers]
+    live = sum(1 for _ in registry.live_logs())
+    yield Metric(name="sightline_live_sessions", kind=GAUGE, help="Sessions that have not ended.", value=live)
+    followed = registry.followed_logs()
     for name, meaning, value in (
-        ("followers", "Subscribers that follow a live session.", lambda log: len(log.followers)),
+        ("followers", "Subscribers of a session.", lambda log: len(log.followers)),
         (
             "lag_events_max",
             "Events committed and not yet handed to the slowest follower.",

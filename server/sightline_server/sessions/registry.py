@@ -129,6 +129,11 @@ class Registry:
         for session in self._live.values():
             yield session.log
 
+    def followed_logs(self) -> list[SessionLog]:
+        """The logs that somebody reads."""
+        sessions = [*self._live.values(), *self._ended.values()]
+        return [session.log for session in sessions if session.log.followers]
+
     def numbered(self, number: int) -> Session | None:
         """See `retention.Logs`."""
         row = next(iter(self._store.rows_before(number + 1, 1)), None)
