@@ -130,8 +130,8 @@ class SqliteStore(SqliteUpkeep):
                 )
             for (number, block), place in zip(commit.blocks, places, strict=True):
                 hot.execute(INSERT_BLOCK, to_row(number, block, place))
-            # Last, because the last blocks of those that end are here too: what is kept of them can be noted once for all.
-            hot.executemany(f"{NOTE_ENDED} AND s.number=?", [(r.number,) for r in commit.rows if not r.live])
+            if commit.rows:  # last, because the last blocks of those that end are here too: what is kept can be noted once for all
+                hot.executemany(f"{NOTE_ENDED} AND s.number=?", [(r.number,) for r in commit.rows if not r.live])
             for p in commit.positions:
                 hot.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?)", (p.number, p.source_id, p.name, p.position))
             if commit.inputs:
