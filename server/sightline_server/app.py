@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # before grpc is imported: it breaks children otherwise
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it prints what strangers say on the port, escape codes and all
 
 from sightline_server.capture.sources import Sources
 from sightline_server.errors import DiskFull, HomeNotPrivate, NoRoomToStart, SecondServer

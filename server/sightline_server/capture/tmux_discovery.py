@@ -38,6 +38,8 @@ async def resolve(tmux: Tmux) -> Tmux:
     """
     if not tmux.target:
         raise BadField(field="tmux.target", problem="say which pane: `session:window.pane`, or an id such as %3")
+    check_path("tmux.socket_path", tmux.socket_path)
+    check_path("tmux.target", tmux.target)
     path = Path(tmux.socket_path or default_socket())
     return await asyncio.to_thread(_resolve, path, tmux.target)
 
@@ -46,9 +48,17 @@ async def discover(socket_paths: Sequence[str], private: Path) -> tuple[list[Can
     """The living panes of the user's tmux servers, and of those on `socket_paths`; and what could not be looked at.
 
     `private`: the socket of our own server, which is left out. A socket in the default directory that nobody listens on is no
-    problem; one that was named is.
+    problem; one that was named is. Raises `BadField`.
     """
+    for path in socket_paths:
+        check_path("socket_paths", path)
     return await asyncio.to_thread(_discover, [Path(path) for path in socket_paths], private)
+
+
+def check_path(field: str, words: str) -> None:
+    """Raises `BadField` for what cannot be handed to a program or the system."""
+    if "\0" in words:
+        raise BadField(field=field, problem="it holds a null byte")
 
 
 def default_directory() -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1 import session_service_pb2_grpc as pb_grpc
 
@@ -24,6 +25,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 DEFAULT_GRACE = 5.0  # seconds from the signal to SIGKILL
 MAX_SIGNAL = 64
+MAX_SECONDS = 366 * 24 * 3600  # a year, of any length of time that a caller may name
 
 
 class SessionService(pb_grpc.SessionServiceServicer):
@@ -82,8 +84,8 @@ class SessionService(pb_grpc.SessionServiceServicer):
         if request.signal > MAX_SIGNAL:
             raise BadField(field="signal", problem=f"there is no signal {request.signal}")
         session = self._registry.find(request.session)
-        grace = request.grace.ToTimedelta().total_seconds() if request.HasField("grace") else DEFAULT_GRACE
-        await session.terminate(request.signal or signals.SIGTERM, max(0.0, grace))
+        grace = seconds_of("grace", request.grace) if request.HasField("grace") else DEFAULT_GRACE
+        await session.terminate(request.signal or signals.SIGTERM, grace)
         return pb.TerminateResponse(session=session.describe())
 
     @with_status
@@ -122,7 +124,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
     @with_status
     async def Wait(self, request: pb.WaitRequest, context: Context) -> pb.WaitResponse:
         session = self._registry.find(request.session)
-        seconds = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else None
+        seconds = seconds_of("timeout", request.timeout) if request.HasField("timeout") else None
         seq = await session.wait(request.until, request.after_seq, seconds)
         return pb.WaitResponse(timed_out=seq is None, session=session.describe(), seq=seq or 0)
 
@@ -153,6 +155,14 @@ class SessionService(pb_grpc.SessionServiceServicer):
     @with_status
     async def Metrics(self, request: pb.MetricsRequest, context: Context) -> pb.MetricsResponse:
         return metrics.answer(self._registry, self._counters)
+
+
+def seconds_of(field: str, duration: Duration) -> float:
+    """A length of time in seconds. Raises `BadField` for one that cannot be waited for."""
+    seconds = duration.seconds + duration.nanos / 10**9
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise BadField(field=field, problem=f"{seconds:g} s; it must be 0 to {MAX_SECONDS} s")
+    return seconds
 
 
 def transport(context: Context) -> str:

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DOMAIN = "sightline"
+MAX_MESSAGE = 1024  # bytes; with the next: gRPC clients refuse an error of more than 8 KiB, and each byte may take three there
+MAX_VARIABLE = 256  # bytes
 DETAILS = "grpc-status-details-bin"  # the metadata key under which gRPC clients look for the Status message
 
 CODES: Mapping[type[SightlineError], grpc.StatusCode] = {
@@ -44,14 +46,26 @@ def code_of(error: SightlineError) -> grpc.StatusCode:
 def details_of(error: SightlineError) -> tuple[tuple[str, bytes], ...]:
     """The trailing metadata that carries reason and variables."""
     info = AnyMessage()
-    info.Pack(ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.variables))
-    status = Status(code=code_of(error).value[0], message=str(error), details=[info])
+    variables = {name: shortened(value, MAX_VARIABLE) for name, value in error.variables.items()}
+    info.Pack(ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=variables))
+    status = Status(code=code_of(error).value[0], message=message_of(error), details=[info])
     return ((DETAILS, status.SerializeToString()),)
+
+
+def message_of(error: SightlineError) -> str:
+    """The text that travels."""
+    return shortened(str(error), MAX_MESSAGE)
+
+
+def shortened(text: str, size: int) -> str:
+    """A text of at most about so many bytes: it may hold what the caller sent, however long that was."""
+    encoded = text.encode(errors="replace")
+    return encoded.decode() if len(encoded) <= size else encoded[:size].decode(errors="ignore") + "…"
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], error: SightlineError) -> NoReturn:
     """Ends a call with an error."""
-    await context.abort(code_of(error), str(error), details_of(error))
+    await context.abort(code_of(error), message_of(error), details_of(error))
 
 
 def with_status(

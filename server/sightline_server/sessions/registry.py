@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 import secrets
 import socket
 import weakref
@@ -193,7 +194,7 @@ class Registry:
         """One page of sessions, newest first. Others have their turn while it looks through a long past."""
         if request.page_size > MAX_PAGE:
             raise BadField(field="page_size", problem=f"at most {MAX_PAGE}")
-        if request.page_token and not request.page_token.isdecimal():
+        if request.page_token and not re.fullmatch(r"[0-9]{1,18}", request.page_token):
             raise BadPageToken
         size = request.page_size or DEFAULT_PAGE
         response = ListResponse()
