@@ -32,6 +32,10 @@ NOT_YET = grpc.StatusCode.UNIMPLEMENTED
     [
         (lambda stub: stub.Get(pb.GetRequest(session="nobody")), MISSING, "SESSION_NOT_FOUND"),
         (lambda stub: stub.Get(pb.GetRequest(session="")), MISSING, "SESSION_NOT_FOUND"),
+        (lambda stub: stub.Get(pb.GetRequest(session="\u202e" * 100_000)), MISSING, "SESSION_NOT_FOUND"),
+        (lambda stub: stub.Wait(waiting("nobody", -1)), MISSING, "SESSION_NOT_FOUND"),
+        (lambda stub: stub.Discover(pb.DiscoverRequest(socket_paths=["a\0b"])), INVALID, "BAD_FIELD"),
+        (lambda stub: stub.List(pb.ListRequest(page_token="9" * 5000)), INVALID, "BAD_PAGE_TOKEN"),
         (lambda stub: stub.Send(pb.SendRequest(session="nobody")), MISSING, "SESSION_NOT_FOUND"),
         (subscribe(sessions=["nobody"]), MISSING, "SESSION_NOT_FOUND"),
         (subscribe(), INVALID, "BAD_FIELD"),
@@ -111,6 +115,8 @@ def big_send(stub: Stub, session: str) -> object:
         (lambda stub, s: stub.Send(pb.SendRequest(session=s, author="x" * 200)), INVALID, "BAD_FIELD"),
         (lambda stub, s: stub.Send(pb.SendRequest(session=s, keys=["Enter"] * 1001)), INVALID, "BAD_FIELD"),
         (lambda stub, s: stub.Interrupt(pb.InterruptRequest(session=s, author="x" * 200)), INVALID, "BAD_FIELD"),
+        (lambda stub, s: stub.Wait(waiting(s, -1)), INVALID, "BAD_FIELD"),
+        (lambda stub, s: stub.Wait(waiting(s, 2**62)), INVALID, "BAD_FIELD"),
         (lambda stub, s: stub.Resize(resize(s, 80, 24)), WRONG, "NO_TERMINAL"),
         (lambda stub, s: stub.Resize(resize(s, 0, 24)), INVALID, "BAD_FIELD"),
         (lambda stub, s: stub.Snapshot(pb.SnapshotRequest(session=s)), WRONG, "NO_TERMINAL"),
@@ -133,6 +139,12 @@ def test_a_live_session_refuses_what_it_cannot_do(
     with pytest.raises(grpc.RpcError) as error:
         call(grpc_stub, living)
     assert (error.value.code(), reason_of(error.value)) == (code, reason)
+
+
+def waiting(session: str, seconds: int) -> pb.WaitRequest:
+    request = pb.WaitRequest(session=session)
+    request.timeout.seconds = seconds
+    return request
 
 
 def resize(session: str, columns: int, rows: int) -> pb.ResizeRequest:

@@ -84,8 +84,8 @@ class ServerProcess:
         return self.process.wait(PATIENCE)
 
     def log(self) -> str:
-        """What it printed."""
-        return self._log.read_text()
+        """What it printed; gRPC itself prints also what no text is."""
+        return self._log.read_text(errors="replace")
 
     def close(self) -> None:
         """Ends what runs in it, then the server, and removes its home."""
