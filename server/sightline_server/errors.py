@@ -10,6 +10,7 @@
     ├── NotYetBuilt         in the contract, not in this version
     ├── Unreachable         what we depend on does not answer; trying again may help
     ├── NotAllowed          the caller did not show that it may
+    ├── Damaged             what was stored cannot be read any more
     ├── InternalFault       ours: a defect
     └── StartupError        the server cannot start
 
@@ -77,6 +78,10 @@ class Unreachable(SightlineError):
 
 class NotAllowed(SightlineError):
     """The caller did not show that it may."""
+
+
+class Damaged(SightlineError):
+    """What was stored cannot be read any more."""
 
 
 class InternalFault(SightlineError):
@@ -258,6 +263,16 @@ class TmuxSilent(Unreachable):
 
 class TokenMissing(NotAllowed):
     text = "calls over TCP need the token: send the metadata `authorization: Bearer TOKEN` with what is in the server's token file"
+
+
+# --- Damaged
+
+
+class DatabaseDamaged(Damaged):
+    text = (
+        "{path} is damaged where this is kept ({problem}): the rest of it can be read; "
+        "`sqlite3 {path} .recover` may save more, after the server was stopped"
+    )
 
 
 # --- StartupError

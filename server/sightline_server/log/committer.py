@@ -13,13 +13,16 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from sightline_server.errors import DiskFull
+from sightline_server.errors import DatabaseDamaged, DiskFull
 from sightline_server.metrics import Counters
 from sightline_server.storage.contract import Commit, Store
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Refusal = DiskFull | DatabaseDamaged
+"""Why nothing can be committed for the time being."""
 
 RETRY_SECONDS = 0.5  # between attempts while the disk is full
 
@@ -35,7 +38,7 @@ class Appender(Protocol):
         """It is committed: shows it, and forgets that it was staged."""
         ...
 
-    def refuse_staged(self, error: DiskFull) -> None:
+    def refuse_staged(self, error: Refusal) -> None:
         """It could not be committed: fails what may fail, keeps the rest for the next attempt."""
         ...
 
@@ -50,9 +53,9 @@ class Committer:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.counters = Counters()
-        self.on_room: Callable[[DiskFull | None], None] = lambda _full: None
+        self.on_room: Callable[[Refusal | None], None] = lambda _full: None
         """Called with the error when the disk fills up, and with None when it has room again."""
-        self.full: DiskFull | None = None
+        self.full: Refusal | None = None
         self.has_hidden = True  # deleted sessions may have left blocks, also those of the run before
         self._waiting: dict[Appender, None] = {}
         self._scheduled = False
@@ -81,7 +84,7 @@ class Committer:
             appender.encode_staged(commit)
         try:
             self.store.commit(commit)
-        except DiskFull as error:
+        except (DiskFull, DatabaseDamaged) as error:
             self._refuse(appenders, error)
             return
         self.counters.commits += 1
@@ -93,7 +96,7 @@ class Committer:
             logger.warning("the disk has room again: going on")
             self.on_room(None)
 
-    def _refuse(self, appenders: Sequence[Appender], error: DiskFull) -> None:
+    def _refuse(self, appenders: Sequence[Appender], error: Refusal) -> None:
         for appender in appenders:
             appender.refuse_staged(error)
         if self._retry is None:

@@ -11,9 +11,8 @@ from typing import Protocol
 
 from sightline.v1.event_pb2 import Channel, Event
 
-from sightline_server.errors import DiskFull
 from sightline_server.log import record
-from sightline_server.log.committer import Committer
+from sightline_server.log.committer import Committer, Refusal
 from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition
 
 TAIL_BYTES = 1024 * 1024  # of the newest blocks kept in memory, so that those who follow live share one copy
@@ -302,7 +301,7 @@ class SessionLog:
         while self._tail_bytes > TAIL_BYTES and len(self._tail) > 1:
             self._tail_bytes -= len(self._tail.popleft().data)
 
-    def refuse_staged(self, error: DiskFull) -> None:
+    def refuse_staged(self, error: Refusal) -> None:
         """See `committer.Appender`."""
         self._block = None
         for staged in self._staged:

@@ -34,6 +34,7 @@ CODES: Mapping[type[SightlineError], grpc.StatusCode] = {
     errors.NotYetBuilt: grpc.StatusCode.UNIMPLEMENTED,
     errors.Unreachable: grpc.StatusCode.UNAVAILABLE,
     errors.NotAllowed: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Damaged: grpc.StatusCode.DATA_LOSS,
     errors.InternalFault: grpc.StatusCode.INTERNAL,
 }
 

@@ -29,7 +29,6 @@ from sightline_server.capture.sources import Sources
 from sightline_server.errors import (
     BadField,
     BadPageToken,
-    DiskFull,
     Draining,
     NameTaken,
     NotYetBuilt,
@@ -38,7 +37,7 @@ from sightline_server.errors import (
     SessionLive,
     SessionNotFound,
 )
-from sightline_server.log.committer import Committer
+from sightline_server.log.committer import Committer, Refusal
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import names
 from sightline_server.sessions.session import MAX_REQUEST_ID, OURS, Private, Session
@@ -117,7 +116,7 @@ class Registry:
             task.cancel()
         await asyncio.gather(*(session.detach() for session in list(self._live.values())))
 
-    def room_changed(self, full: DiskFull | None) -> None:
+    def room_changed(self, full: Refusal | None) -> None:
         """The disk filled up, or has room again."""
         for session in list(self._live.values()):
             if full is not None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sightline_server.errors import DiskFull, NewerDatabase
+from sightline_server.errors import DatabaseDamaged, DiskFull, NewerDatabase
 from sightline_server.storage.contract import Block, Outline
 from sightline_server.storage.segments import Place
 
@@ -21,6 +21,7 @@ LAYOUT = 2  # PRAGMA user_version; a database of a higher one is refused
 APPLICATION_ID = 0x51674E31  # PRAGMA application_id: tells a database of ours from anybody's
 SEQ_BITS = 40  # of a block's row id: 10^12 events a session, 8 million sessions
 FULL_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -107,7 +108,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """All or nothing; a full disk becomes `DiskFull`."""
+    """All or nothing; a full disk becomes `DiskFull`, a damaged database `DatabaseDamaged`."""
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -117,12 +118,19 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
             connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError) and is_full(error):
             raise DiskFull(path=path) from error
+        if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+            raise DatabaseDamaged(path=path, problem=error) from error
         raise
 
 
 def is_full(error: sqlite3.Error) -> bool:
     """Whether SQLite failed because nothing more can be written."""
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in FULL_CODES
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite failed because its file is not as it left it."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in DAMAGE_CODES
 
 
 def row_ids(number: int, first_seq: int = 0, last_seq: int = (1 << SEQ_BITS) - 1) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import secrets
 import sqlite3
@@ -15,13 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sightline_server.errors import CorruptDatabase, DiskFull
+from sightline_server.errors import CorruptDatabase, DatabaseDamaged, DiskFull
 from sightline_server.storage import layout
 from sightline_server.storage.contract import SMALL_BYTES, Block, Bounds, Commit, SessionRow, SourcePosition, new_epoch
 from sightline_server.storage.layout import (
     BLOCK_COLUMNS,
     INSERT_BLOCK,
     NOTE_ENDED,
+    OUTLINE_COLUMNS,
     ROW_COLUMNS,
     first_seq_of,
     is_whole,
@@ -32,7 +34,10 @@ from sightline_server.storage.layout import (
 from sightline_server.storage.segments import Place
 from sightline_server.storage.upkeep import COMMIT_BYTES, SqliteUpkeep, bounds_of
 
+logger = logging.getLogger(__name__)
+
 INLINE_BYTES = SMALL_BYTES  # a block of at most so many bytes is kept in its row
+NEWEST_BLOCKS = 1000  # looked through for the end of the last large one, once after each start
 
 
 class SqliteStore(SqliteUpkeep):
@@ -165,12 +170,16 @@ class SqliteStore(SqliteUpkeep):
         return places
 
     def _last_place(self, number: int) -> Place | None:
+        """Where the last large block ends, if there is one among the newest: else the next one begins a file."""
         if number not in self._last_places:
-            row = self._hot.execute(
-                "SELECT file, position, length FROM block WHERE id BETWEEN ? AND ? AND file IS NOT NULL ORDER BY id DESC LIMIT 1",
-                row_ids(number),
-            ).fetchone()
-            self._last_places[number] = Place(*row) if row else None
+            rows = self._ask(
+                "SELECT file, position, length FROM"
+                " (SELECT id, file, position, length FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?)"
+                " WHERE file IS NOT NULL ORDER BY id DESC LIMIT 1",
+                *row_ids(number),
+                NEWEST_BLOCKS,
+            )
+            self._last_places[number] = Place(*rows[0]) if rows else None
         return self._last_places[number]
 
     def blocks_after(self, number: int, seq: int, max_bytes: int) -> list[Block]:
@@ -178,48 +187,78 @@ class SqliteStore(SqliteUpkeep):
         start = self._value("SELECT coalesce(max(id), ?1) FROM block WHERE id BETWEEN ?1 AND ?2", *row_ids(number, 0, seq + 1))
         found: list[Block] = []
         size = 0
-        cursor = self._hot.execute(
-            f"SELECT {BLOCK_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id",  # noqa: S608
-            (start, row_ids(number)[1]),
-        )
-        for row in cursor:
-            if row[1] <= seq:
-                continue
-            size += row[5]
-            if found and size > max_bytes:
-                break
-            found.append(self._to_block(number, row))
-            if size >= max_bytes:
-                break
-        cursor.close()
+        statement = f"SELECT {BLOCK_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id"  # noqa: S608
+        try:
+            with contextlib.closing(self._hot.execute(statement, (start, row_ids(number)[1]))) as cursor:
+                for row in cursor:
+                    if row[1] <= seq:
+                        continue
+                    size += row[5]
+                    if found and size > max_bytes:
+                        break
+                    found.append(self._to_block(number, row))
+                    if size >= max_bytes:
+                        break
+        except sqlite3.DatabaseError:
+            # Some row is damaged. What comes before it is good; then it is the next one's turn, each by itself.
+            return found or self._one_by_one(number, start, seq)
         return found
 
     def block_with(self, number: int, seq: int) -> Block | None:
-        row = self._hot.execute(
-            f"SELECT {BLOCK_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",  # noqa: S608
-            row_ids(number, 0, seq),
-        ).fetchone()
-        return self._to_block(number, row) if row else None
+        try:
+            rows = self._hot.execute(
+                f"SELECT {BLOCK_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",  # noqa: S608
+                row_ids(number, 0, seq),
+            ).fetchall()
+        except sqlite3.DatabaseError:
+            rows = self._ask(
+                f"SELECT {OUTLINE_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",  # noqa: S608
+                *row_ids(number, 0, seq),
+            )
+            return self._alone(number, rows[0])
+        return self._to_block(number, rows[0]) if rows else None
+
+    def _one_by_one(self, number: int, start: int, seq: int) -> list[Block]:
+        """The next blocks where one cannot be read: those that can, and that one without its bytes."""
+        outlines = self._ask(
+            f"SELECT {OUTLINE_COLUMNS} FROM block WHERE id BETWEEN ? AND ? AND last_seq > ? ORDER BY id LIMIT 2",  # noqa: S608
+            start,
+            row_ids(number)[1],
+            seq,
+        )
+        return [self._alone(number, outline) for outline in outlines]
+
+    def _alone(self, number: int, outline: Sequence[Any]) -> Block:
+        try:
+            row = self._hot.execute(f"SELECT {BLOCK_COLUMNS} FROM block WHERE id=?", outline[:1]).fetchone()  # noqa: S608
+        except sqlite3.DatabaseError as error:
+            row = (*outline, b"", b"", None, None, None)
+            logger.error("log of session number %d: %s", number, error)
+        return self._to_block(number, row)
 
     def _to_block(self, number: int, row: Sequence[Any]) -> Block:
         block_id, last_seq, first_time, last_time, offset, length, index, data, file, position, checksum = row
+        first_seq = first_seq_of(block_id)
         if data is None:
             data = self._files.read(number, Place(file, position, length))
         if not is_whole(index, data, length, checksum):
+            logger.error("log of session number %d: events %d to %d are damaged", number, first_seq, last_seq)
             data = b""
-        return Block(first_seq_of(block_id), last_seq, first_time, last_time, offset, data, index)
+        return Block(first_seq, last_seq, first_time, last_time, offset, data, index)
 
     def bounds(self, number: int) -> Bounds:
-        return bounds_of(self._hot, number)
+        try:
+            return bounds_of(self._hot, number)
+        except sqlite3.DatabaseError as error:
+            raise DatabaseDamaged(path=self._path, problem=error) from error
 
     def positions(self, number: int) -> list[SourcePosition]:
         statement = "SELECT number, source_id, name, position FROM source WHERE number=? ORDER BY source_id"
-        rows = self._hot.execute(statement, (number,))
-        return [SourcePosition(*row) for row in rows]
+        return [SourcePosition(*row) for row in self._ask(statement, number)]
 
     def input_seq(self, number: int, request_id: str) -> int | None:
-        row = self._hot.execute("SELECT seq FROM input WHERE number=? AND request_id=?", (number, request_id)).fetchone()
-        return row[0] if row else None
+        rows = self._ask("SELECT seq FROM input WHERE number=? AND request_id=?", number, request_id)
+        return rows[0][0] if rows else None
 
     def last_number(self) -> int:
         return int(self._value("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name='session'"))
@@ -241,12 +280,18 @@ class SqliteStore(SqliteUpkeep):
 
     # --- plumbing
 
+    def _ask(self, statement: str, *values: object) -> list[Any]:
+        """All rows. Raises `DatabaseDamaged`."""
+        try:
+            return self._hot.execute(statement, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise DatabaseDamaged(path=self._path, problem=error) from error
+
     def _value(self, statement: str, *values: object) -> Any:
-        """Asked on the loop's connection."""
-        return self._hot.execute(statement, values).fetchone()[0]
+        return self._ask(statement, *values)[0][0]
 
     def _rows(self, condition: str, *values: object) -> list[SessionRow]:
-        found = self._hot.execute(f"SELECT {ROW_COLUMNS} FROM session WHERE NOT hidden AND {condition}", values)  # noqa: S608
+        found = self._ask(f"SELECT {ROW_COLUMNS} FROM session WHERE NOT hidden AND {condition}", *values)  # noqa: S608
         return [SessionRow(n, i, name, epoch, bool(live), *rest) for n, i, name, epoch, live, *rest in found]
 
     def _one(self, condition: str, *values: object) -> SessionRow | None:
