@@ -1,4 +1,12 @@
-"""The command `scripts/bench`: which subjects, the table, the JSON, the page."""
+"""The command `scripts/bench`: which subjects, the table, the JSON, the page.
+
+    scripts/bench [--quick] [--json FILE] [--page FILE] [--only SUBJECT ...]
+    scripts/bench --from FILE --page FILE
+
+Every figure comes from real servers in processes of their own with homes of their own, real commands, a real tmux, and readers in
+processes of their own. On a busy machine look at the ratios. A goal that is missed is shown and is no failure; what cannot be
+measured is one.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +17,7 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable
@@ -66,7 +75,10 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measures Sightline on this machine, beside its peers.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measures Sightline on this machine, beside its peers. Missed goals are shown and no failure.",
+    )
     parser.add_argument("--quick", action="store_true", help="small amounts, one round: under a minute, and the figures say little")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write them as a page with pictures, such as docs/performance.md")
@@ -133,3 +145,7 @@ def said(*command: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def number(value: float) -> str:
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value below which `percent` of the values lie; the nearest rank, so that it is one that was seen."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(percent / 100 * len(ordered) + 0.5) - 1))]
+    return ordered[max(1, math.ceil(percent * len(ordered) / 100)) - 1]
 
 
 def median(values: Sequence[float]) -> float:

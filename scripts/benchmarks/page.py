@@ -118,7 +118,7 @@ def full_name(figure: Mapping[str, Any], figures: list[Mapping[str, Any]]) -> st
         return name
     before = figures[: figures.index(figure)]
     head = next((str(other["name"]) for other in reversed(before) if not str(other["name"]).startswith(" ")), "")
-    return f"{head}: {name.strip()}"
+    return f"{head.partition(':')[0]}: {name.strip()}"
 
 
 def shown_value(figure: Mapping[str, Any]) -> str:

@@ -78,7 +78,8 @@ def pipe_pane_alone(size: int) -> float:
                 time.sleep(0.001)
             return flood.terminal_size / MB / (time.monotonic() - began)
         finally:
-            subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+            if Path(home, "t").exists():
+                subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
 
 
 # --- terminals in browsers

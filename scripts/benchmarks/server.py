@@ -90,7 +90,8 @@ def new_home() -> Iterator[Path]:
     try:
         yield home
     finally:
-        subprocess.run(["tmux", "-S", home / "tmux.sock", "kill-server"], check=False, capture_output=True)
+        if (home / "tmux.sock").exists():
+            subprocess.run(["tmux", "-S", home / "tmux.sock", "kill-server"], check=False, capture_output=True)
         shutil.rmtree(home, ignore_errors=True)
 
 
