@@ -243,7 +243,7 @@ class CommandSource:
             await asyncio.wait([drained])
             return 0
         its_own = self._pump.sizes()
-        since_exit = time.time() - (self._sink.directory / "exit").stat().st_mtime
+        since_exit = max(0.0, time.time() - (self._sink.directory / "exit").stat().st_mtime)  # the clock may have been set back
         await asyncio.wait([drained], timeout=max(0.0, LINGER_SECONDS - since_exit))
         await self._pump.reach(its_own)
         if drained.done():

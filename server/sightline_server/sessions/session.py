@@ -184,7 +184,7 @@ class Session:
             return
         if ending.screen is not None:
             self._private.screen = base64.b64encode(ending.screen.SerializeToString()).decode()
-        now = self._clock()
+        now = max(self._clock(), self.log.bounds.last_time)  # the clock may have been set back
         last = lifecycle.completed(ending, lifecycle.Asked(self._private.terminated, self._private.interrupted, now))
         record = self.record
         if record.capture == CaptureState.CAPTURE_STATE_PAUSED:  # this is stored when there is room again

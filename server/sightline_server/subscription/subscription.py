@@ -183,7 +183,7 @@ class Subscription:
                 del self._ready[place]
                 async for response in self._advance(place):
                     yield response
-            elif self._opened is not None or not self._later:
+            elif (self._opened is not None or not self._later) and self._end() is None:  # the last ended one had nothing left
                 if self._pacer is not None:
                     yield PAUSE
                 await self._wait()
