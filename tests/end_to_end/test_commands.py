@@ -14,7 +14,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import CaptureState, Channel, Outcome, SessionState
 from sightline.v1.session_pb2 import SessionKind
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
-from support.server import PATIENCE, completed, create, data_of, follow, reason_of
+from support.server import PATIENCE, completed, create, data_of, follow, reason_of, until
 
 
 def test_outputs_stay_apart_and_the_end_is_last(grpc_stub: Stub) -> None:
@@ -167,6 +167,48 @@ def test_a_child_that_keeps_the_pipes_is_counted_and_left_alone(grpc_stub: Stub)
     os.kill(pid, signal.SIGKILL)
 
 
+def test_a_program_that_leaves_a_daemon_behind_is_complete_when_its_pipes_are(grpc_stub: Stub, tmp_path: Path) -> None:
+    """The daemon has its own session and none of the outputs: nothing is waited for, and it lives on."""
+    daemon = f"exec </dev/null >/dev/null 2>&1; echo $$ >{tmp_path}/pid; sleep 60"
+    session = create(grpc_stub, "sh", "-c", f"setsid sh -c '{daemon}' & until [ -s {tmp_path}/pid ]; do :; done; echo up; exit 4")
+    events = follow(grpc_stub, session.id)
+    assert data_of(events, "stdout") == b"up\n"
+    last = completed(events)
+    assert (last.outcome, last.exit_code, last.descendants_left) == (Outcome.OUTCOME_FAILED, 4, 0)
+    pid = int((tmp_path / "pid").read_text())
+    assert Path(f"/proc/{pid}").exists()
+    os.killpg(pid, signal.SIGKILL)
+
+
+def test_a_daemon_that_keeps_the_outputs_is_counted_and_can_write_on(grpc_stub: Stub, tmp_path: Path) -> None:
+    daemon = f"echo $$ >{tmp_path}/pid; while :; do echo noise; echo x >>{tmp_path}/marks; sleep 0.05; done"
+    session = create(grpc_stub, "sh", "-c", f"setsid sh -c '{daemon}' & exit 0")
+    events = follow(grpc_stub, session.id)
+    last = completed(events)
+    assert (last.outcome, last.exit_code) == (Outcome.OUTCOME_SUCCEEDED, 0)
+    assert last.descendants_left >= 1  # the daemon, and its `sleep` of the moment
+    assert set(data_of(events, "stdout").split()) == {b"noise"}
+    marks = (tmp_path / "marks").stat().st_size
+    until(lambda: (tmp_path / "marks").stat().st_size > marks + 10)  # nobody reads it any more, and that does not hold it up
+    assert len(follow(grpc_stub, session.id)) == len(events)
+    os.killpg(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_what_a_child_writes_soon_after_the_exit_is_taken(grpc_stub: Stub) -> None:
+    events = follow(grpc_stub, create(grpc_stub, "sh", "-c", "(sleep 0.2; echo late) & echo early; exit 5").id)
+    assert data_of(events, "stdout") == b"early\nlate\n"
+    assert (completed(events).exit_code, completed(events).descendants_left) == (5, 0)
+
+
+def test_a_program_that_closes_its_outputs_goes_on_until_it_exits(grpc_stub: Stub, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    session = create(grpc_stub, "sh", "-c", f"echo bye; exec >&- 2>&-; read x <{tmp_path}/gate; exit 6")
+    (tmp_path / "gate").write_text("go\n")  # opens once the other end is there: the outputs are closed by then
+    events = follow(grpc_stub, session.id)
+    assert data_of(events, "stdout") == b"bye\n"
+    assert completed(events).exit_code == 6
+
+
 def test_50_mb_arrive_byte_for_byte(grpc_stub: Stub, tmp_path: Path) -> None:
     source = tmp_path / "lines"
     source.write_bytes(b"".join(b"%d: some build output\n" % n for n in range(1_500_000)))
@@ -175,7 +217,9 @@ def test_50_mb_arrive_byte_for_byte(grpc_stub: Stub, tmp_path: Path) -> None:
 
 
 def test_output_is_cut_at_line_ends(grpc_stub: Stub) -> None:
-    session = create(grpc_stub, sys.executable, "-c", "for n in range(200000): print('line', n)")
+    # Whole lines in each write, and no write that a pipe may divide: only we could cut one.
+    script = "import os\nfor n in range(0, 200000, 250): os.write(1, b''.join(b'line %d\\n' % m for m in range(n, n + 250)))"
+    session = create(grpc_stub, sys.executable, "-c", script)
     events = follow(grpc_stub, session.id)
     chunks = [event.output.data for event in events if event.HasField("output")]
     assert len(chunks) > 1
@@ -226,7 +270,9 @@ def test_a_name_means_the_live_session_then_the_newest_ended_one(grpc_stub: Stub
 
 
 def test_all_sessions_are_followed_from_their_first_event(grpc_stub: Stub) -> None:
+    create(grpc_stub, "true")
     call = grpc_stub.Subscribe(pb.SubscribeRequest(sessions=["*"], latest=pb.Latest()), timeout=PATIENCE)
+    next(call)  # a header: it has begun
     session = create(grpc_stub, "echo", "for everybody")
     seqs: list[int] = []
     introduced = False
