@@ -51,6 +51,7 @@ MAX_PAGE = 1000
 END_ALL_GRACE = 1.0  # seconds from SIGTERM to SIGKILL
 ROWS_AT_ONCE = 200  # read from the store at once
 ROWS_LISTED = 50  # looked at before others have their turn: a few milliseconds
+MAX_REPEATED = 128  # characters of a name that there is not, in the error: an answer's trailers must stay small
 MAX_NUMBER = 1 << 62  # beyond any session's
 STATE_BEHIND_NAME = {
     SessionKind.SESSION_KIND_COMMAND: (SessionState.SESSION_STATE_WORKING, "the command runs"),
@@ -164,7 +165,7 @@ class Registry:
             return found
         row = self._store.row(name) or self._store.newest_named(name)
         if row is None:
-            raise SessionNotFound(session=session)
+            raise SessionNotFound(session=session if len(session) <= MAX_REPEATED else f"{session[:MAX_REPEATED]}...")
         return self._live.get(row.session_id) or self._ended_session(row)
 
     def live(self) -> Sequence[Session]:

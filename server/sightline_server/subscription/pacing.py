@@ -7,13 +7,15 @@ it may go (`due`), and then reads and passes as much as may (`take`). Times are 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sightline.v1.event_pb2 import EventKind
 from sightline.v1.session_service_pb2 import Gap, GapReason, OnExcess, Pacing, SubscribeResponse
 
 from sightline_server.log.record import FILTER_PART, INDEX
+from sightline_server.log.session_log import SessionLog
 from sightline_server.subscription.asked import seconds_of
+from sightline_server.subscription.filter import EntryFilter
 from sightline_server.subscription.merging import Group, merge
 from sightline_server.subscription.position import RESPONSE_BYTES, Ahead, Position
 
@@ -57,36 +59,38 @@ class Bucket:
         return now if missing <= ROUNDING else now + missing / self._rate
 
 
-class Lane:
-    """One session of a paced subscriber.
+class Lane(Position):
+    """One session of a paced subscriber: a position, and what waits there."""
 
-    Args:
-        position: where it is.
-    """
-
-    def __init__(self, position: Position) -> None:
-        self.position = position
+    def __init__(
+        self,
+        log: SessionLog,
+        seq: int,
+        entry_filter: EntryFilter | None = None,
+        on_wake: Callable[[Position], None] = lambda _position: None,
+    ) -> None:
+        super().__init__(log, seq, entry_filter, on_wake)
         self.closes: float | None = None  # when what gathers may go; None: nothing gathers
         self.stuck = False  # what comes next may not be left out, and waits for a token
-        self._looked_at = position.seq
+        self._looked_at = 0
         self._urgent_seq = 0
 
     def is_urgent(self) -> bool:
         """Something urgent has not been sent yet. Looks at each entry once, at nothing but its kind unless that is urgent."""
-        if self.position.lag_bytes >= LOOK_BYTES:
+        if self.lag_bytes >= LOOK_BYTES:
             return False  # there is too much before it for "at once" to mean anything
-        self._looked_at = max(self._looked_at, self.position.seq)
-        for block in self.position.log.read(self._looked_at, LOOK_BYTES):
+        self._looked_at = max(self._looked_at, self.seq)
+        for block in self.log.read(self._looked_at, LOOK_BYTES):
             if not URGENT.isdisjoint(block.index[FILTER_PART.start :: INDEX.size]):
                 self._urgent_seq = max(self._urgent_seq, self._last_urgent(block.index, block.first_seq))
             self._looked_at = block.last_seq
-        return self._urgent_seq > self.position.seq
+        return self._urgent_seq > self.seq
 
     def _last_urgent(self, index: bytes, first_seq: int) -> int:
         found = 0
         for place in range(0, len(index), INDEX.size):
             part = index[place : place + INDEX.size][FILTER_PART]
-            if part[0] in URGENT and self.position.passes(part):
+            if part[0] in URGENT and self.passes(part):
                 found = first_seq + place // INDEX.size
         return found
 
@@ -114,10 +118,9 @@ class Pacer:
             now: the time.
             hurried: gathering brings nothing: it is all there already.
         """
-        position = lane.position
-        if not position.lag_events or position.is_before_gone:
+        if not lane.lag_events or lane.is_before_gone:
             return now
-        full = position.lag_bytes >= LOOK_BYTES
+        full = lane.lag_bytes >= LOOK_BYTES
         urgent = lane.is_urgent()
         if lane.closes is None:
             if now >= self._closes:
@@ -126,7 +129,7 @@ class Pacer:
         opens = now if hurried or urgent or full else lane.closes
         if self._bucket is None or (full and self._sheds and not lane.stuck):
             return opens
-        enough = 1.0 - self._bucket.burst if urgent else min(position.lag_events, max(1.0, self._rate * GRAIN_SECONDS))
+        enough = 1.0 - self._bucket.burst if urgent else min(lane.lag_events, max(1.0, self._rate * GRAIN_SECONDS))
         return max(opens, self._bucket.when(enough, now))
 
     def allowance(self, now: float) -> int:
@@ -138,26 +141,25 @@ class Pacer:
 
         To be called when it is `due`.
         """
-        position = lane.position
         if self._bucket is None and not self._coalesce:
-            entries = position.take()
+            entries = lane.take()
             responses = [entries] if entries else []
         else:
             responses = self._judge(lane, now)
-        if not position.lag_events:
+        if not lane.lag_events:
             lane.closes = None
         return responses
 
     def _judge(self, lane: Lane, now: float) -> list[bytes]:
         urgent = lane.is_urgent()
-        ahead = lane.position.ahead(LOOK_BYTES, LOOK_ENTRIES)
+        ahead = lane.ahead(LOOK_BYTES, LOOK_ENTRIES)
         allowed = self.allowance(now)
         if urgent and self._bucket is not None:
             allowed = max(0, math.floor(self._bucket.level(now) + self._bucket.burst + ROUNDING))
         over = len(ahead.entries) > allowed
         groups = merge(ahead.entries) if self._coalesce or over else [Group(entry) for entry in ahead.entries]
         shed = excess(groups, len(groups) - allowed) if self._sheds else frozenset[int]()
-        draft = Draft(lane.position)
+        draft = Draft(lane)
         lane.stuck = not draft.fill(ahead, groups, shed, allowed)
         if self._bucket is not None:
             self._bucket.spend(draft.count, now)

@@ -15,7 +15,7 @@ from sightline_server.subscription.pacing import Lane
 from sightline_server.subscription.position import Position, offset_behind
 
 
-class Place(Position):
+class Place(Lane):
     """A position with what the subscriber was told about it."""
 
     def __init__(self, subject: Subject, seq: int, entry_filter: EntryFilter | None, on_wake: Callable[[Position], None]) -> None:
@@ -25,13 +25,11 @@ class Place(Position):
         self.introduced = False
         self.began = False
         self.caught_up = False
-        self.lane = Lane(self)
         self._joined_at = subject.log.bounds.end_offset
 
     def restart(self, seq: int) -> None:
         """Goes to where the subscriber begins; what counts as new stays as it was."""
         self.advance(seq, offset_behind(self.log, seq))
-        self.lane = Lane(self)
 
     @property
     def new_lag_bytes(self) -> int:

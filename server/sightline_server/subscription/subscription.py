@@ -174,6 +174,8 @@ class Subscription:
         while (reason := self._end()) is None:
             for response in self._signs_between():
                 yield response
+            if self._opened is not None or self._later:
+                await asyncio.sleep(0)  # there may be thousands
             self._rouse()
             entries = self._flow() if self._flows else b""
             if entries:
@@ -253,7 +255,7 @@ class Subscription:
             if entries:
                 yield entries
         elif self._may_go(self._pacer, place):
-            for entries in self._pacer.take(place.lane, self._now()):
+            for entries in self._pacer.take(place, self._now()):
                 yield entries
         else:
             return
@@ -338,7 +340,7 @@ class Subscription:
 
     def _may_go(self, pacer: Pacer, place: Place) -> bool:
         now = self._now()
-        if pacer.due(place.lane, now, hurried=place.log.closed or not place.caught_up) > now:
+        if pacer.due(place, now, hurried=place.log.closed or not place.caught_up) > now:
             self._resting.setdefault(place)
             return False
         self._resting.pop(place, None)
@@ -357,7 +359,7 @@ class Subscription:
         if self._pacer is None or not self._resting:
             return math.inf
         place = next(iter(self._resting))
-        return self._pacer.due(place.lane, self._now(), hurried=place.log.closed or not place.caught_up)
+        return self._pacer.due(place, self._now(), hurried=place.log.closed or not place.caught_up)
 
     async def _wait(self) -> None:
         """Until something is new, or it is time for something."""

@@ -15,7 +15,6 @@ from sightline_server.log import record
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.subscription.filter import EntryFilter
 from sightline_server.subscription.pacing import LOOK_BYTES, Lane, Pacer
-from sightline_server.subscription.position import Position
 from support.logs import Sessions, events_of, notice, output
 
 KINDS = {
@@ -67,7 +66,7 @@ class Paced:
     def take(self) -> list[str]:
         """What may go now: `1`, `2-4`, or `gap 5-6`."""
         got: list[Event | Gap] = []
-        while self.lane.position.lag_events and self.pacer.due(self.lane, self.now) <= self.now:
+        while self.lane.lag_events and self.pacer.due(self.lane, self.now) <= self.now:
             for encoded in self.pacer.take(self.lane, self.now):
                 response = SubscribeResponse.FromString(encoded)
                 got.extend([response.gap] if response.HasField("gap") else response.events)
@@ -84,8 +83,7 @@ def words(item: Event | Gap) -> str:
 
 def follower(wanted: Pacing, filtered: Filter | None = None) -> Paced:
     log = Sessions().add("a").log
-    position = Position(log, 0, EntryFilter(filtered, log) if filtered else None)
-    return Paced(log, Pacer(wanted), Lane(position))
+    return Paced(log, Pacer(wanted), Lane(log, 0, EntryFilter(filtered, log) if filtered else None))
 
 
 # --- the window
@@ -137,9 +135,9 @@ async def test_history_does_not_gather() -> None:
 async def test_the_windows_of_several_sessions_close_together() -> None:
     pacer = Pacer(paced(2))
     sessions = Sessions()
-    lanes = [Lane(Position(sessions.add(name).log, 0)) for name in "ab"]
+    lanes = [Lane(sessions.add(name).log, 0) for name in "ab"]
     for number, lane in enumerate(lanes):
-        await lane.position.log.append([output(b"x")])
+        await lane.log.append([output(b"x")])
         assert pacer.due(lane, 10.0 + number) == 12
 
 
@@ -231,14 +229,14 @@ async def test_a_flood_is_left_out_without_waiting_for_the_rate() -> None:
     for _ in range(3):
         await paced_.log.append([output(chunk) for _ in range(LOOK_BYTES // len(chunk))])
     assert all(word.startswith("gap") for word in paced_.take())
-    assert paced_.lane.position.lag_bytes < LOOK_BYTES
+    assert paced_.lane.lag_bytes < LOOK_BYTES
 
 
 async def test_what_a_filter_hides_costs_nothing_of_the_rate() -> None:
     paced_ = follower(paced(rate=1), Filter(kinds=[EventKind.EVENT_KIND_NOTICE]))
     await paced_.append("o" * 20)
     assert paced_.take() == []
-    assert paced_.lane.position.seq == 20
+    assert paced_.lane.seq == 20
     await paced_.append("n")
     assert paced_.take() == ["21"]
 
@@ -247,7 +245,7 @@ async def test_who_resumes_inside_of_a_merged_event_gets_the_rest_of_it() -> Non
     paced_ = follower(paced(coalesce=True))
     await paced_.append("oooo")
     assert paced_.take() == ["1-4"]
-    paced_.lane = Lane(Position(paced_.log, 2))
+    paced_.lane = Lane(paced_.log, 2)
     assert paced_.take() == ["3-4"]
 
 
@@ -292,15 +290,14 @@ def test_what_is_paced_is_complete_in_order_and_within_its_rate(
                 number % cuts == cuts - 1
             ):  # the connection breaks; the client goes on behind the last event or gap that it was given
                 last = max((item.last_seq if isinstance(item, Gap) else item.seq for item in paced_.items), default=0)
-                position = Position(paced_.log, last, EntryFilter(wanted, paced_.log) if wanted else None)
-                paced_.lane = Lane(position)
+                paced_.lane = Lane(paced_.log, last, EntryFilter(wanted, paced_.log) if wanted else None)
         for _ in range(10_000):
-            if not paced_.lane.position.lag_events:
+            if not paced_.lane.lag_events:
                 break
             paced_.now = max(paced_.now, paced_.pacer.due(paced_.lane, paced_.now))
             paced_.take()
         check_told(paced_, wanted)
-        assert paced_.lane.position.lag_events == 0, "what waits comes in the end"
+        assert paced_.lane.lag_events == 0, "what waits comes in the end"
         if rate:
             check_rate(paced_, rate, rate * max(1, seconds))
 
@@ -322,7 +319,7 @@ def check_told(paced_: Paced, wanted: Filter | None) -> None:
             assert {kind_of(log[seq - 1]) for seq in inside} == set(item.kinds) <= set(LOW.values())
         else:
             assert item.output.data == b"".join(log[seq - 1].output.data for seq in inside)
-    assert told == [seq for seq in passing if seq <= paced_.lane.position.seq]
+    assert told == [seq for seq in passing if seq <= paced_.lane.seq]
 
 
 def check_rate(paced_: Paced, rate: int, burst: float) -> None:

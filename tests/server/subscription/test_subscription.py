@@ -18,6 +18,7 @@ from sightline.v1.session_service_pb2 import (
     ListEventsRequest,
     OnGap,
     SubscribeRequest,
+    SubscribeResponse,
 )
 from sightline_server.errors import BadField, BadPageToken, CursorAhead, EpochChanged, EventsGone, NotYetBuilt, SessionNotFound
 from sightline_server.log.session_log import Draft
@@ -258,3 +259,40 @@ async def test_pages_give_the_same_events() -> None:
         page(ListEventsRequest(session="a", page_token="nonsense"), session.log)
     with pytest.raises(CursorAhead):
         page(ListEventsRequest(session="a", after_seq=11), session.log)
+
+
+async def test_a_heartbeat_moves_the_cursor_though_the_filter_hides_all() -> None:
+    sessions = Sessions()
+    await ten(sessions)
+    request = ask("a", filter=Filter(kinds=[EventKind.EVENT_KIND_ERROR]))
+    request.heartbeat_interval.FromMilliseconds(1)
+    async for response in stream(sessions, request):
+        if response.HasField("heartbeat"):
+            (position,) = response.heartbeat.positions
+            assert (position.cursor.seq, position.lag_events, position.lag_bytes) == (10, 0, 0)
+            break
+
+
+async def test_heartbeats_come_between_events_too_and_while_a_filter_hides_a_long_history() -> None:
+    for wanted in (Filter(), Filter(kinds=[EventKind.EVENT_KIND_ERROR])):
+        sessions = Sessions()
+        session = sessions.add("a")
+        for _ in range(40):
+            await session.log.append([output(b"x" * 65536)])
+        request = ask("a", filter=wanted)
+        request.heartbeat_interval.FromSeconds(100)
+        subscription = Subscription(request, sessions, sessions.clock)  # type: ignore[arg-type]
+        responses = subscription.responses()
+        assert SubscribeResponse.FromString(await anext(responses)).HasField("header")
+        first = asyncio.ensure_future(anext(responses))
+        for _ in range(2):
+            await asyncio.sleep(0)
+        subscription._next_heartbeat = 0  # it is time
+        got = [SubscribeResponse.FromString(await first)]
+        while not got[-1].HasField("heartbeat"):
+            got.append(SubscribeResponse.FromString(await anext(responses)))
+        (position,) = got[-1].heartbeat.positions
+        assert 0 < position.cursor.seq < 40, "it lies in the midst"
+        assert position.lag_events == 40 - position.cursor.seq
+        assert position.lag_bytes == session.log.bounds.end_offset * position.lag_events // 40
+        await responses.aclose()  # type: ignore[attr-defined]
