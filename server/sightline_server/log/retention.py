@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 INTERVAL_SECONDS = 0.25  # between looks at sizes
 AGE_SECONDS = 60.0  # between looks at ages
 PIECE_BYTES = 4 * 1024 * 1024  # removed in one transaction
-FORGOTTEN_AT_ONCE = 100  # sessions in one transaction
+FORGOTTEN_AT_ONCE = 20  # sessions in one transaction
 LOGS_AT_ONCE = 1000  # looked at in one round of the background
 
 

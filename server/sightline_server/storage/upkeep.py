@@ -19,6 +19,7 @@ from sightline_server.storage.layout import BLOCK_COLUMNS, OUTLINE_COLUMNS, firs
 from sightline_server.storage.segments import SegmentFiles
 
 ROWS_AT_ONCE = 1000  # blocks removed in one transaction: a few milliseconds
+ROWS_OF_SESSION = 40  # blocks that take as long to remove as a session's other rows
 SESSIONS_AT_ONCE = 100  # hidden sessions whose blocks are removed together
 COMMIT_BYTES = 8192  # about what one commit adds to SQLite's log beside its inline blocks: two pages
 CHECKPOINT_BYTES = 4 * 1024 * 1024  # of SQLite's log after which a checkpoint is due
@@ -122,7 +123,7 @@ class SqliteUpkeep:
         with transaction(self._upkeep, self._path):
             while left and rows > 0:
                 count = self._remove(left[0], row_ids(left[0])[1], 1 << 62, rows)[0]
-                rows -= count + 1
+                rows -= count + ROWS_OF_SESSION
                 if rows > 0:
                     for table in ("source", "input", "ended", "session"):
                         self._upkeep.execute(f"DELETE FROM {table} WHERE number=?", (left[0],))  # noqa: S608 - names of ours
@@ -195,9 +196,9 @@ class SqliteUpkeep:
         self._has_spare = False
         while self._spare_pages() > 0:
             yield True
-            with transaction(self._upkeep, self._path):
-                # One row of this pragma is one page: it does nothing unless it is read to its end.
-                self._upkeep.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+            with self._room_needed():
+                # Each step of this pragma is one page, and `execute` makes a single one: a script goes to its end.
+                self._upkeep.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
             self._unchecked += COMMIT_BYTES + VACUUM_PAGES * 4096
             if self._unchecked >= CHECKPOINT_BYTES:
                 yield from self._checkpoints()
@@ -214,8 +215,14 @@ class SqliteUpkeep:
             self._checkpoint(self._upkeep, "RESTART")  # what came during the second, and the log begins anew
 
     def _checkpoint(self, connection: sqlite3.Connection, mode: str) -> None:
-        try:
+        with self._room_needed():
             connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+
+    @contextlib.contextmanager
+    def _room_needed(self) -> Iterator[None]:
+        """A full disk becomes `DiskFull`."""
+        try:
+            yield
         except sqlite3.OperationalError as error:
             if layout.is_full(error):
                 raise DiskFull(path=self._path) from error
