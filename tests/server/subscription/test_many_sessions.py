@@ -62,6 +62,13 @@ class Archive(Sessions):
         self.opened: weakref.WeakSet[LoggedSession] = weakref.WeakSet()
         self.most = 0
 
+    def add(self, session_id: str) -> LoggedSession:
+        number = MANY + 1 + len(self._subjects)
+        made = self._subjects[session_id] = LoggedSession(session_id, number, self.committer, self.clock)
+        for tell in list(self.on_join):
+            tell(made)  # type: ignore[operator]
+        return made
+
     def _open(self, session_id: str) -> LoggedSession:
         made = LoggedSession(session_id, self.kept[session_id], self.committer, self.clock, closed=True)
         self.opened.add(made)
