@@ -49,14 +49,16 @@ class Service:
     """`Subscribe` as the contract has it, over synthetic logs.
 
     `grow` is called when a stream has nothing left to send; `meanwhile`, or else it, between streams: the world goes on while
-    nobody listens.
+    nobody listens. `paced`: in turn a batch is merged into one event, or left out behind a gap, as far as it is output.
     """
 
     logs: list[Log]
     batch: int
     grow: Callable[[], bool] = lambda: False
     meanwhile: Callable[[], bool] | None = None
+    paced: bool = False
     seen: list[SubscribeRequest] = field(default_factory=list)
+    turns: int = 0
 
     def find(self, name: str) -> Log:
         return next(log for log in reversed(self.logs) if name in {log.session_id, log.name})
@@ -122,10 +124,30 @@ class Service:
             events = map(log.event, range(first, last + 1))
             kinds = set(request.filter.kinds)
             passed = [e for e in events if not kinds or (EventKind.EVENT_KIND_COMPLETED in kinds and e.HasField("completed"))]
-            if passed:
+            if self.paced:
+                yield from self._paced(passed)
+            elif passed:
                 yield SubscribeResponse(events=passed)
         if log.session_id in caught_up and places[log.session_id] >= caught_up.pop(log.session_id):
             yield SubscribeResponse(caught_up=CaughtUp(cursor=log.cursor(places[log.session_id])))
+
+    def _paced(self, events: list[Event]) -> Iterator[SubscribeResponse]:
+        output = [event for event in events if event.HasField("output")]
+        if output:
+            self.turns += 1
+            first, last = output[0], output[-1]
+            if self.turns % 2:
+                joined = Output(data=b"".join(event.output.data for event in output))
+                yield SubscribeResponse(
+                    events=[Event(session_id=last.session_id, first_seq=first.seq, seq=last.seq, output=joined)]
+                )
+            else:
+                gap = Gap(session_id=last.session_id, first_seq=first.seq, last_seq=last.seq, kinds=[EventKind.EVENT_KIND_OUTPUT])
+                gap.reason = GapReason.GAP_REASON_SHED
+                yield SubscribeResponse(gap=gap)
+        rest = events[len(output) :]
+        if rest:
+            yield SubscribeResponse(events=rest)
 
 
 def growing(some: list[Log], steps: list[int]) -> Callable[[], bool]:

@@ -442,10 +442,12 @@ class Client:
             sources: only these, such as `"script:setup"`; none given: all.
             channels: of output only `"terminal"`, `"stdout"`, `"stderr"`; other events pass.
             text: output as text without escape codes, made by the server.
-            pacing: how fast events may come; None: as fast as they are read.
+            pacing: how fast events may come, at most; None: as fast as they are read. Over the rate output and pieces of a message
+                are merged (`Event.first_seq` to `seq`) and the rest comes later, or output, then tool calls are left out behind a
+                `Gap`, if it says `ON_EXCESS_SHED`.
             snapshot: begin with the screen of each terminal session, and the events behind it; with `latest` or no start.
             until_caught_up: end when all that was there at the start has been given.
-            heartbeat: a `Heartbeat` when nothing came for so many seconds, 0.1 at least; None: none.
+            heartbeat: a `Heartbeat` each time so many seconds have passed, 0.1 at least; None: none.
             on_gap: when events are gone that were not given yet: `skip` them with a `Gap`, or `fail` with `OutOfRange`.
             on_slow: when this reader lags by more than `max_lag_bytes`: `block` (catch up from the log), go `to_latest` behind a
                 `Gap`, or `fail`.

@@ -179,7 +179,7 @@ class Progress:
                 self._move(position.cursor)
         elif isinstance(item, Snapshot):
             self._move_to(item.session_id, item.as_of_seq)
-        elif isinstance(item, Gap) and not item.kinds:  # with kinds, others of these events may still come
+        elif isinstance(item, Gap):  # also one of some kinds: it stands where they would, with nothing between them that comes
             self._move_to(item.session_id, item.last_seq)
 
     def _move(self, cursor: Cursor) -> None:

@@ -13,7 +13,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from sightline.v1.event_pb2 import Channel, EventKind
 from sightline.v1.session_pb2 import Command, Cursor, Session, Terminal
-from sightline.v1.session_service_pb2 import CreateRequest, Cursors, Filter, Latest, OnGap, OnSlow, Pacing, SubscribeRequest, View
+from sightline.v1.session_service_pb2 import (
+    CreateRequest,
+    Cursors,
+    Filter,
+    Latest,
+    OnExcess,
+    OnGap,
+    OnSlow,
+    Pacing,
+    SubscribeRequest,
+    View,
+)
 
 SessionRef: TypeAlias = "str | Session"
 """A session's id, its name, or the message itself."""
@@ -74,6 +85,17 @@ def duration(seconds: float | None) -> Duration | None:
     made = Duration()
     made.FromMicroseconds(round(seconds * 1e6))
     return made
+
+
+def pacing(min_interval: float | None, max_events_per_second: int, *, coalesce: bool, shed: bool) -> Pacing | None:
+    """How fast events may come, `min_interval` in seconds; None when nothing is asked for."""
+    made = Pacing(
+        min_interval=duration(min_interval),
+        max_events_per_second=max_events_per_second,
+        coalesce=coalesce,
+        on_excess=OnExcess.ON_EXCESS_SHED if shed else OnExcess.ON_EXCESS_UNSPECIFIED,
+    )
+    return made if made.ByteSize() else None
 
 
 def timestamp(moment: datetime) -> Timestamp:

@@ -53,18 +53,30 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinds", metavar="K,K", type=words, default=[], help="only these kinds of events, such as output,input,state_changed"
     )
+    parser.add_argument("--interval", metavar="TIME", type=duration, help="gather for so long (200ms, 2s); an error comes at once")
+    parser.add_argument(
+        "--max-rate", metavar="N", type=count, default=0, help="at most N events a second: more is merged, or waits"
+    )
+    parser.add_argument("--coalesce", action="store_true", help="merge neighbouring output into one event")
+    parser.add_argument(
+        "--shed", action="store_true", help="with --max-rate: leave output out rather than wait, and say so"
+    )
     parser.add_argument("--all-events", action="store_true", help="show also what is not output, a line for each event")
     add_json(parser, "one event a line, as canonical JSON: all kinds, unless --kinds says which")
     parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
 
 
 async def _watch(chosen: argparse.Namespace) -> int:
+    from sightline.requests import pacing  # noqa: PLC0415
+
     from sightline_cli import printing, reach  # noqa: PLC0415
     from sightline_cli.follow import follow  # noqa: PLC0415
     from sightline_cli.outlet import Outlet  # noqa: PLC0415
 
     if chosen.text and not chosen.json:
         raise Complaint("--text adds to --json: give both, or neither (output is shown as it is)", codes.USAGE)
+    if chosen.shed and not chosen.max_rate:
+        raise Complaint("--shed says what happens over --max-rate: give both, or neither", codes.USAGE)
     several = len(chosen.sessions) > 1 or chosen.sessions == ["*"]
     outlet = Outlet()
     everything = chosen.all_events or bool(chosen.kinds)
@@ -79,6 +91,7 @@ async def _watch(chosen: argparse.Namespace) -> int:
         stream = client.subscribe(
             *chosen.sessions,
             kinds=kinds,
+            pacing=pacing(chosen.interval, chosen.max_rate, coalesce=chosen.coalesce, shed=chosen.shed),
             until_caught_up=chosen.until_caught_up,
             on_disconnect=connection.lost,
             on_reconnect=connection.back,
@@ -117,6 +130,7 @@ Ctrl-C ends watch and never the session; the exit code says nothing of the sessi
         ("sightline watch build", "what build writes from here on, after a look back"),
         ("sightline watch build --from-start --until-caught-up > build.log", "its whole output, as a file"),
         ("sightline watch web db --since 10m", "two sessions side by side, from ten minutes ago"),
+        ("sightline watch web --max-rate 10 --shed", "ten pieces a second however much it writes"),
         ("sightline watch '*' --json --kinds state_changed,completed", "what happens to all sessions, for a program"),
     ),
     arguments=_arguments,

@@ -74,6 +74,26 @@ def test_other_kinds_are_lines_when_asked_for(served: Sightline) -> None:
     assert "ended" in everything
 
 
+def test_paced_it_is_the_same_output_in_fewer_events(served: Sightline) -> None:
+    numbered(served, "build", 30)
+    shown = ("watch", "build", "--from-start", "--kinds", "output")
+    assert served.out(*shown, "--coalesce") == served.out(*shown)
+    (merged,) = (json.loads(line) for line in served.out(*shown, "--coalesce", "--json", "--text").splitlines())
+    assert merged["text"] == "".join(f"{number}\n" for number in range(1, 31))
+    assert int(merged["firstSeq"]) < int(merged["seq"])
+
+
+def test_what_is_left_out_over_the_rate_is_said(served: Sightline) -> None:
+    served.run(
+        "run", "--name", "build", "--", "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo out; echo err >&2; sleep 0.01; done"
+    )
+    done = served.run("watch", "build", "--from-start", "--kinds", "output", "--max-rate", "2", "--shed")
+    assert b"left out as asked" in done.stderr
+    assert len(done.stdout.split()) < 9
+    wrong = served.run("watch", "build", "--shed", code=2)
+    assert b"--max-rate" in wrong.stderr
+
+
 def test_a_kind_that_there_is_not_is_one_line(served: Sightline) -> None:
     done = served.run("watch", "x", "--kinds", "noise", code=1)
     assert done.stderr.startswith(b"sightline: 'noise' is no kind of event")

@@ -210,13 +210,34 @@ def test_a_promised_screen_that_did_not_come_is_owed_until_it_comes_or_events_do
     assert progress.owed() == []
 
 
-def test_a_gap_of_some_kinds_does_not_pass_over_the_others() -> None:
+@given(logs(), st.integers(1, 5), CUTS, STEPS)
+def test_what_was_merged_or_left_out_is_neither_lost_nor_asked_for_again(
+    some: list[Log], batch: int, cuts: list[int], steps: list[int]
+) -> None:
+    service = Service(some, batch, growing(some, steps), paced=True)
+    shown, end = follow(service, SubscribeRequest(sessions=[log.name for log in some]), cuts)
+    assert end == EndReason.END_REASON_ALL_ENDED
+    for log in some:
+        told = [
+            seq
+            for item in shown
+            if isinstance(item, Event | Gap) and item.session_id == log.session_id
+            for seq in (range(item.first_seq, item.last_seq + 1) if isinstance(item, Gap) else told_by(item))
+        ]
+        assert told == list(range(1, log.length + 1))
+
+
+def told_by(event: Event) -> range:
+    return range(event.first_seq or event.seq, event.seq + 1)
+
+
+def test_any_gap_moves_the_cursor_over_what_is_missing() -> None:
     progress = Progress(SubscribeRequest(sessions=["name"]))
     progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(0))))
     progress.advance(Gap(session_id="id", first_seq=1, last_seq=9, kinds=[EventKind.EVENT_KIND_OUTPUT]))
-    assert [cursor.seq for cursor in progress.cursors] == [0]
-    progress.advance(Gap(session_id="id", first_seq=1, last_seq=9))
     assert [cursor.seq for cursor in progress.cursors] == [9]
+    progress.advance(Gap(session_id="id", first_seq=10, last_seq=11))
+    assert [cursor.seq for cursor in progress.cursors] == [11]
 
 
 def test_a_deleted_session_is_forgotten_under_the_star_only() -> None:
