@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sightline_server.app import limits_of
 from sightline_server.errors import BadSetting, StartupError, UnsafeBind
+from sightline_server.log.expiry import Limits
 from sightline_server.settings import Address, Settings, load
 
 
@@ -36,6 +39,11 @@ def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path) -> None
         ("SIGHTLINE_MAX_SESSION_BYTES", "many"),
         ("SIGHTLINE_MAX_SESSION_BYTES", "10 parsecs"),
         ("SIGHTLINE_MAX_SESSION_BYTES", "1"),
+        ("SIGHTLINE_MAX_TOTAL_BYTES", "-5GiB"),
+        ("SIGHTLINE_MAX_AGE", "a month"),
+        ("SIGHTLINE_MAX_AGE", "30"),
+        ("SIGHTLINE_MAX_AGE", "5s"),
+        ("SIGHTLINE_MAX_AGE", "999999999999d"),
         ("SIGHTLINE_TOKEN_FILE", ""),
         ("SIGHTLINE_CONFIG", "/nowhere.toml"),
         ("SIGHTLINE_TLS_CERT", "/only/the/cert"),
@@ -65,6 +73,18 @@ def test_an_address_beyond_loopback_needs_tls(address: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(("text", "size"), [("1048576", 2**20), ("4GiB", 2**32), ("1.5 gb", 1_500_000_000)])
 def test_sizes_have_units(text: str, size: int, tmp_path: Path) -> None:
     assert load({"max_session_bytes": text}, {"SIGHTLINE_HOME": str(tmp_path)}).max_session_bytes == size
+
+
+@pytest.mark.parametrize(("text", "age"), [("30d", timedelta(days=30)), ("1d12h", timedelta(hours=36)), ("2W", timedelta(days=14))])
+def test_ages_have_units(text: str, age: timedelta, tmp_path: Path) -> None:
+    assert load({"max_age": text}, {"SIGHTLINE_HOME": str(tmp_path)}).max_age == age
+
+
+def test_what_is_kept_has_limits_unless_told_otherwise(tmp_path: Path) -> None:
+    settings = load({}, {"SIGHTLINE_HOME": str(tmp_path)})
+    assert limits_of(settings) == Limits(4 << 30, 20 << 30, 30 * 24 * 3600 * 10**9)
+    (tmp_path / "config.toml").write_text('max_session_bytes = "none"\nmax_total_bytes = 0\nmax_age = "none"\n')
+    assert limits_of(load({}, {"SIGHTLINE_HOME": str(tmp_path)})) == Limits(0, 0, 0)
 
 
 def test_no_address_means_the_unix_socket_alone(tmp_path: Path) -> None:

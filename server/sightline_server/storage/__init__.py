@@ -5,5 +5,6 @@
 - `upkeep`: its slow half: removing, merging, counting, checkpoints
 - `layout`: its tables and rows
 - `segments`: the files that hold large blocks
+- `reserve`: room for removing when the disk is full
 - `memory`: the same promises for as long as the process lives; for `run` without a server, and tests
 """

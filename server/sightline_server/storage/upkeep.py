@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sightline_server.errors import DiskFull
 from sightline_server.storage import layout
 from sightline_server.storage.contract import SMALL_BYTES, Block, Bounds, EndedLog, EndedTotals, Outline
 from sightline_server.storage.layout import BLOCK_COLUMNS, OUTLINE_COLUMNS, first_seq_of, row_ids, to_outline, transaction
+from sightline_server.storage.reserve import Reserve
 from sightline_server.storage.segments import SegmentFiles
+
+T = TypeVar("T")
 
 ROWS_AT_ONCE = 1000  # blocks removed in one transaction: a few milliseconds
 ROWS_OF_SESSION = 40  # blocks that take as long to remove as a session's other rows
@@ -41,6 +45,7 @@ class SqliteUpkeep:
         self._upkeep: sqlite3.Connection
         self._beside: sqlite3.Connection
         self._unchecked = 0  # bytes committed since the last checkpoint
+        self._reserve = Reserve(path.with_name(path.name + ".reserve"))
         self._has_spare = True  # pages may have become free
         self._has_unmerged = True
         self._ended_totals: EndedTotals | None = None  # None: to be counted
@@ -48,6 +53,7 @@ class SqliteUpkeep:
     def _open_upkeep(self) -> None:
         self._upkeep = layout.connect(self._path)
         self._beside = layout.connect(self._path)
+        self._reserve.lay_in()
 
     # --- beside
 
@@ -98,6 +104,9 @@ class SqliteUpkeep:
     # --- slow: removing
 
     def hide(self, numbers: Sequence[int]) -> None:
+        self._insist(lambda: self._hide(numbers))
+
+    def _hide(self, numbers: Sequence[int]) -> None:
         each = [(number,) for number in numbers]
         with transaction(self._upkeep, self._path):
             # The request id goes with the row, so that it can be used again.
@@ -114,7 +123,7 @@ class SqliteUpkeep:
                 self._files.remove(number)
             while numbers:
                 yield True
-                numbers = self._sweep_rows(numbers)
+                numbers = self._insist(partial(self._sweep_rows, numbers))
 
     def _sweep_rows(self, numbers: Sequence[int]) -> list[int]:
         """One transaction's worth; returns the sessions that are still to be done."""
@@ -131,6 +140,9 @@ class SqliteUpkeep:
         return left
 
     def trim(self, number: int, up_to_seq: int, max_bytes: int) -> Bounds:
+        return self._insist(lambda: self._trim(number, up_to_seq, max_bytes))
+
+    def _trim(self, number: int, up_to_seq: int, max_bytes: int) -> Bounds:
         with transaction(self._upkeep, self._path):
             _, file = self._remove(number, row_ids(number, 0, up_to_seq)[1], max_bytes, ROWS_AT_ONCE, up_to_seq)
             bounds = bounds_of(self._upkeep, number)
@@ -164,6 +176,19 @@ class SqliteUpkeep:
             self._has_spare = True
         return count, file
 
+    def _insist(self, remove: Callable[[], T]) -> T:
+        """Removes also when the disk is full: SQLite writes down first what it removes, and that needs room."""
+        for last_resort in (self._begin_log_anew, self._reserve.give_up):
+            try:
+                return remove()
+            except DiskFull:
+                last_resort()
+        return remove()
+
+    def _begin_log_anew(self) -> None:
+        with contextlib.suppress(DiskFull):
+            self._checkpoint(self._upkeep, "RESTART")  # the room that SQLite's log has taken can be used again
+
     # --- slow: merging
 
     def merge(self, number: int, first_seq: int, last_seq: int) -> None:
@@ -194,6 +219,7 @@ class SqliteUpkeep:
         if self._unchecked >= CHECKPOINT_BYTES:
             yield from self._checkpoints()
         self._has_spare = False
+        self._reserve.lay_in()
         while self._spare_pages() > 0:
             yield True
             with self._room_needed():

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 from sightline_server.errors import CorruptDatabase, DiskFull, NewerDatabase
-from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition, Store
+from sightline_server.storage.contract import (
+    Block,
+    Bounds,
+    Commit,
+    EndedLog,
+    EndedTotals,
+    Outline,
+    SessionRow,
+    SourcePosition,
+    Store,
+)
 from sightline_server.storage.layout import LAYOUT
 from sightline_server.storage.memory import MemoryStore
 from sightline_server.storage.sqlite import SqliteStore
@@ -145,6 +155,68 @@ def test_trimming_stops_when_enough_is_gone(store: Store) -> None:
     assert store.trim(1, 6, 1).oldest_seq == 3
 
 
+def test_outlines_are_blocks_without_their_bytes(store: Store) -> None:
+    filled(store, 1, [10, 9000])
+    assert store.outline(1, 4) == Outline(3, 4, 0, 0, 10, 9000)
+    assert store.outline(1, 0) is None
+    assert store.extent(1) == store.bounds(1)
+
+
+def test_what_ended_sessions_keep_is_known(store: Store) -> None:
+    store.commit(Commit(rows=[row(1), row(2)]))
+    filled(store, 1, [9000, 10])
+    store.commit(Commit(rows=[row(1, live=False)], blocks=[(1, block(5, 5, 9010, 90, time=7))]))
+    assert store.ended_totals() == EndedTotals(1, 9100)
+    assert store.ended_logs(10) == [EndedLog(1, 9100, 0, 7)]
+    assert store.ended_logs(10, over=9100) == []
+    store.trim(1, 4, 1 << 30)
+    assert store.ended_logs(10, over=1) == [EndedLog(1, 90, 7, 7)]
+    assert store.ended_totals() == EndedTotals(1, 90)
+    store.hide([1])
+    assert store.ended_totals() == EndedTotals(0, 0)
+
+
+def test_ended_logs_come_with_the_oldest_first(store: Store) -> None:
+    for number, time in ((1, 30), (2, 10), (3, 20)):
+        store.commit(Commit(rows=[row(number, f"s{number}", live=False)], blocks=[(number, block(1, 1, 0, 10, time))]))
+    assert [log.number for log in store.ended_logs(2)] == [2, 3]
+
+
+def test_ended_sessions_wait_to_be_merged_until_they_were(store: Store) -> None:
+    store.commit(Commit(rows=[row(1, live=False), row(2, "other")]))
+    assert store.unmerged(10) == [1]
+    store.set_merged([1])
+    assert store.unmerged(10) == []
+    store.commit(Commit(rows=[row(2, "other", live=False)]))
+    assert store.unmerged(10) == [2]
+
+
+def test_small_blocks_are_found_between_large_ones(store: Store) -> None:
+    filled(store, 1, [10, 4096, 4097, 20, 30])
+    assert [one.first_seq for one in store.small_blocks(1, 0, 10, 9)] == [1, 3, 7, 9]
+    assert [one.first_seq for one in store.small_blocks(1, 2, 8, 9)] == [3, 7]
+    assert [one.first_seq for one in store.small_blocks(1, 2, 9, 9)] == [3, 7]  # the last one ends behind 9
+    assert [one.first_seq for one in store.small_blocks(1, 0, 10, 2)] == [1, 3]
+
+
+def test_merged_blocks_are_one_with_all_their_bytes(store: Store) -> None:
+    blocks = filled(store, 1, [10, 20, 30, 40])
+    before = store.bounds(1)
+    store.merge(1, 3, 6)
+    joined = Block(3, 6, 0, 0, 10, blocks[1].data + blocks[2].data, blocks[1].index + blocks[2].index)
+    assert store.blocks_after(1, 0, 1 << 30) == [blocks[0], joined, blocks[3]]
+    assert store.block_with(1, 5) == joined
+    assert store.bounds(1) == before
+
+
+def test_what_are_no_whole_neighbours_is_not_merged(store: Store) -> None:
+    blocks = filled(store, 1, [10, 20, 30])
+    store.merge(1, 2, 6)
+    store.merge(1, 3, 5)
+    store.merge(1, 7, 9)
+    assert store.blocks_after(1, 0, 1 << 30) == blocks
+
+
 def test_upkeep_changes_nothing_that_can_be_read(store: Store) -> None:
     blocks = filled(store, 1, [100_000] * 5)
     list(store.upkeep())
@@ -248,6 +320,38 @@ def test_a_database_of_another_program_is_left_alone(reopen: Reopen, tmp_path: P
     other.close()
     with pytest.raises(CorruptDatabase, match="another program"):
         reopen()
+
+
+def test_a_database_of_the_first_layout_is_brought_up_to_date(reopen: Reopen, tmp_path: Path) -> None:
+    first = reopen()
+    first.commit(Commit(rows=[row(1), row(2, "ended", live=False)]))
+    blocks = filled(first, 1, [10, 9000])
+    first.close()
+    with sqlite3.connect(tmp_path / "sightline.db") as older:
+        older.execute("ALTER TABLE block DROP COLUMN checksum")
+        older.execute("DROP TABLE ended")
+        older.execute("PRAGMA user_version=1")
+    older.close()
+    second = reopen()
+    assert second.blocks_after(1, 0, 1 << 30) == blocks
+    assert second.ended_totals() == EndedTotals(1, 0)
+    assert epoch(second) == 7
+
+
+def test_room_that_became_free_goes_back_to_the_disk(reopen: Reopen, tmp_path: Path) -> None:
+    store = reopen()
+    filled(store, 1, [4000] * 8000)
+    store._unchecked = 1 << 30  # a checkpoint is due
+    list(store.upkeep())
+    before = (tmp_path / "sightline.db").stat().st_size
+    while store.trim(1, 15_900, 1 << 30).oldest_seq <= 15_900:
+        pass
+    store._unchecked = 1 << 30
+    list(store.upkeep())
+    store.close()
+    assert before > 30_000_000
+    assert (tmp_path / "sightline.db").stat().st_size < 20_000_000
+    assert [one.last_seq for one in reopen().blocks_after(1, 15_998, 1 << 30)] == [16_000]
 
 
 def test_a_newer_database_is_refused(reopen: Reopen, tmp_path: Path) -> None:
