@@ -24,6 +24,7 @@ __all__ = ["aio", "metadata", "open_channel", "open_stub"]
 MAX_RECEIVE = 16 * 1024 * 1024  # bytes: room above the contract's 2 MiB a response
 MAX_SOCKET_PATH = 107  # bytes, on Linux
 FIRST_BACKOFF_MS = 100
+CONNECT_MS = 5_000  # for a connection to come up: a busy server that many return to at once needs more than a moment for each
 MAX_BACKOFF_MS = 1000
 KEEPALIVE_MS = 30_000  # notices a dead machine; the server must tolerate pings this often (min_recv_ping_interval_without_data_ms)
 KEEPALIVE_TIMEOUT_MS = 10_000
@@ -31,7 +32,7 @@ KEEPALIVE_TIMEOUT_MS = 10_000
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_RECEIVE),
     ("grpc.initial_reconnect_backoff_ms", FIRST_BACKOFF_MS),
-    ("grpc.min_reconnect_backoff_ms", FIRST_BACKOFF_MS),
+    ("grpc.min_reconnect_backoff_ms", CONNECT_MS),  # called so, it is how long an attempt may take, not when the next one comes
     ("grpc.max_reconnect_backoff_ms", MAX_BACKOFF_MS),
     ("grpc.enable_http_proxy", 0),
     # Two clients of one process have a connection each, so that a slow stream of one never holds the other back.
