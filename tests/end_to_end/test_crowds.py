@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 import grpc
 import sightline
 from sightline.v1 import session_service_pb2 as pb
-from sightline.v1.event_pb2 import Event
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
 from sightline_server.app import Application
 from sightline_server.settings import Settings
@@ -130,18 +129,20 @@ async def test_five_hundred_come_back_after_a_kill_and_each_sees_each_event_once
         session = create(stub, "sh", "-c", "while read n; do seq $n; done; exit 3", stdin=True).id
         stub.Send(pb.SendRequest(session=session, text="100\n"), timeout=PATIENCE)
     seen: list[list[int]] = [[] for _ in range(500)]
-    arrived = asyncio.Event()
 
     async def follow(seqs: list[int]) -> None:
         async with sightline.connect(server.target) as client, client.subscribe(session) as subscription:
-            async for item in subscription:
-                if isinstance(item, Event):
-                    seqs.append(item.seq)
-                    if all(seen):
-                        arrived.set()
+            async for response in subscription.batches():
+                seqs.extend(event.seq for event in response.events)
+
+    def all_have_begun() -> bool:
+        for task in following:
+            if task.done():
+                task.result()
+        return all(seen)
 
     following = [asyncio.create_task(follow(seqs)) for seqs in seen]
-    await asyncio.wait_for(arrived.wait(), 60)
+    await eventually(all_have_begun, 60)
     with connect(server.target) as stub:
         stub.Send(pb.SendRequest(session=session, text="1000\n" * 20), timeout=PATIENCE)
     server.kill()

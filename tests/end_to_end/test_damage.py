@@ -91,3 +91,33 @@ def test_a_live_session_goes_on_behind_its_damaged_last_block(server: ServerProc
         head = stub.Get(pb.GetRequest(session=session.id)).session.head_seq
         assert sorted(events + list(range(gaps[0][0], gaps[0][1] + 1))) == list(range(1, head + 1))
         assert events[-1] == head
+
+
+def test_damage_under_a_running_server_is_a_gap_for_who_comes_later(server: ServerProcess) -> None:
+    server.start()
+    with connect(server.target) as stub:
+        session = create(stub, "sh", "-c", "head -c 3000000 /dev/urandom; read line; echo after", stdin=True)
+        follower = stub.Subscribe(pb.SubscribeRequest(sessions=[session.id]), timeout=PATIENCE)
+        whole: list[int] = []
+        size = 0
+        for response in follower:
+            whole += [event.seq for event in response.events]
+            size += sum(len(event.output.data) for event in response.events)
+            if size == 3_000_000:
+                break
+        file = largest_file(server.home)
+        with file.open("r+b") as events_file:
+            events_file.seek(-1000, os.SEEK_END)
+            events_file.write(bytes(500))
+        stub.Send(pb.SendRequest(session=session.id, submit=True), timeout=PATIENCE)
+        whole += [event.seq for response in follower for event in response.events]  # who was there has it all
+        head = stub.Get(pb.GetRequest(session=session.id), timeout=PATIENCE).session.head_seq
+        assert whole == list(range(1, head + 1))
+    server.kill()  # the newest blocks are in its memory too
+    server.start()
+    with connect(server.target) as stub:
+        events, gaps = seqs(stub, session.id)
+        assert len(gaps) == 1
+        assert sorted(events + list(range(gaps[0][0], gaps[0][1] + 1))) == whole
+        assert events[-1] == head
+    assert "Traceback" not in server.log()

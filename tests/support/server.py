@@ -115,7 +115,7 @@ def running(**environ: str) -> Iterator[ServerProcess]:
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # how long an attempt may take
     ("grpc.max_reconnect_backoff_ms", 100),
 )
 
