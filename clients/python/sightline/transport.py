@@ -26,7 +26,6 @@ MAX_SOCKET_PATH = 107  # bytes, on Linux
 FIRST_BACKOFF_MS = 100
 CONNECT_MS = 5_000  # for a connection to come up: a busy server that many return to at once needs more than a moment for each
 MAX_BACKOFF_MS = 1000
-CONNECT_TIMEOUT_MS = 5000  # of one attempt: a server to which a thousand come back at once takes a while to greet each
 KEEPALIVE_MS = 30_000  # notices a dead machine; the server must tolerate pings this often (min_recv_ping_interval_without_data_ms)
 KEEPALIVE_TIMEOUT_MS = 10_000
 
