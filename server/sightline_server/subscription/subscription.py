@@ -269,6 +269,8 @@ class Subscription:
             self._leave(place)
         elif place.seq < place.log.head_seq and (place.seq > before or place.is_before_gone):
             self._ready[place] = None
+        elif place.seq < place.log.head_seq and self._pacer is not None:
+            self._resting.setdefault(place)  # nothing of what comes next might go, and nobody else wakes it
 
     async def _signs_before(self, place: Place) -> AsyncIterator[bytes]:
         if not place.introduced:
