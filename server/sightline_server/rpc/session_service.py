@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal as signals
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,8 @@ class SessionService(pb_grpc.SessionServiceServicer):
                 counters.responses += 1
                 counters.response_bytes += len(response)
                 await context.write(response)
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None  # the reader went in the middle of a write: the same as at any other moment
         finally:
             await responses.aclose()  # type: ignore[attr-defined] # it is a generator
 
