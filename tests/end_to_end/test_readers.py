@@ -104,7 +104,7 @@ def test_a_killed_reader_is_gone_a_stopped_one_lags_and_neither_disturbs(server:
     assert (got.digest, got.size, got.dense, got.gaps) == (flood.digest(), flood.rounds * len(flood.content), True, [])
     assert got.end == "END_REASON_ALL_ENDED"
     until(lambda: not flood.subscribers())
-    assert "Traceback" not in server.log()
+    assert "Traceback" not in server.log(), server.log()
 
 
 @pytest.mark.timeout(3600)
@@ -184,7 +184,7 @@ def test_calls_given_up_in_mid_stream_leave_no_follower(server: ServerProcess, f
                 call.cancel()
     until(lambda: not flood.subscribers())
     flood.write()
-    assert "Traceback" not in server.log()
+    assert "Traceback" not in server.log(), server.log()
 
 
 async def test_a_reset_connection_is_gone_and_its_reader_resumes(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_a_reset_connection_is_gone_and_its_reader_resumes(tmp_path: Path)
         assert digest.hexdigest() == flood.digest()
         assert seqs == list(range(1, len(seqs) + 1))
         await asyncio.to_thread(until, lambda: not flood.subscribers())
-        assert "Traceback" not in server.log()
+        assert "Traceback" not in server.log(), server.log()
 
 
 def test_a_reset_reader_of_a_quiet_session_is_gone_too(tmp_path: Path) -> None:
