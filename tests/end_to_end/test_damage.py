@@ -29,6 +29,7 @@ def seqs(stub: Stub, session: str) -> tuple[list[int], list[tuple[int, int]]]:
     for response in stub.Subscribe(pb.SubscribeRequest(sessions=[session]), timeout=PATIENCE):
         events += [event.seq for event in response.events]
         if response.HasField("gap"):
+            assert response.gap.reason == pb.GAP_REASON_DAMAGED
             gaps.append((response.gap.first_seq, response.gap.last_seq))
         ended = ended or response.HasField("end")
     assert ended

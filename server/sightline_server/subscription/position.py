@@ -163,7 +163,7 @@ class Position:
         if self.seq + 1 < kept.oldest_seq:
             return self._skip(kept.oldest_seq - 1, kept.oldest_offset, GapReason.GAP_REASON_RETENTION)
         if self._hole is not None and self._hole[0] > self.seq:
-            return self._skip(*self._hole, GapReason.GAP_REASON_RETENTION)
+            return self._skip(*self._hole, GapReason.GAP_REASON_DAMAGED)
         return None
 
     def skip_to(self, seq: int, reason: GapReason.ValueType) -> Gap:

@@ -167,6 +167,8 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """Left out because the subscriber asked for it (`ON_EXCESS_SHED`)."""
     GAP_REASON_SLOW: _GapReason.ValueType  # 3
     """Skipped because the subscriber lagged (`ON_SLOW_TO_LATEST`)."""
+    GAP_REASON_DAMAGED: _GapReason.ValueType  # 4
+    """What the disk gives back is not what was committed."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why events are missing."""
@@ -179,6 +181,8 @@ GAP_REASON_SHED: GapReason.ValueType  # 2
 """Left out because the subscriber asked for it (`ON_EXCESS_SHED`)."""
 GAP_REASON_SLOW: GapReason.ValueType  # 3
 """Skipped because the subscriber lagged (`ON_SLOW_TO_LATEST`)."""
+GAP_REASON_DAMAGED: GapReason.ValueType  # 4
+"""What the disk gives back is not what was committed."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 class _EndReason:
