@@ -211,6 +211,8 @@ def to_json(message: object) -> str:
 
 def gap_text(gap: Gap) -> str:
     """What is missing, and why."""
-    why = {1: "no longer kept", 2: "left out as asked", 3: "skipped, because this reader was slow"}.get(gap.reason, "missing")
+    why = {1: "no longer kept", 2: "left out as asked", 3: "skipped, because this reader was slow", 4: "damaged on the disk"}.get(
+        gap.reason, "missing"
+    )
     size = f", {people.size(gap.bytes)}" if gap.bytes else ""
     return f"events {gap.first_seq} to {gap.last_seq}{size}: {why}"
