@@ -1333,7 +1333,7 @@ class Gap(_message.Message):
     """How much of the log that was, in bytes; 0 where not known."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.EventKind.ValueType]:
-        """Which kinds are missing; empty: all."""
+        """Which kinds are missing; empty: all. Either way nothing of the range follows."""
 
     def __init__(
         self,
