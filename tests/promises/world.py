@@ -37,8 +37,9 @@ MAX_READERS = 4
 HEARTBEAT_SECONDS = 1.0
 
 TURNS = st.sampled_from([0, 1, 1, 2, 5])
+WINDOWS = st.sampled_from([0, 1, 4, 1000])
 WHICH = st.integers(0, 5)
-LIMITS = st.sampled_from([Limits(max_session_bytes=1), Limits(max_session_bytes=6000), Limits(max_total_bytes=8000)])
+LIMITS = st.sampled_from([None, Limits(max_session_bytes=1), Limits(max_session_bytes=6000), Limits(max_total_bytes=8000)])
 NAMES = st.sampled_from(["a", "b"])
 BATCHES = st.lists(st.text("oeOBnxmst", min_size=1, max_size=5), min_size=1, max_size=3)
 
@@ -200,9 +201,12 @@ class World(RuleBasedStateMachine):
 
     # --- sessions
 
-    @initialize(name=NAMES)
-    def one_session(self, name: str) -> None:
-        self.create(name, False, 5)
+    @initialize(batches=BATCHES, ask=ASKS, window=WINDOWS, turns=TURNS)
+    def begin_with(self, batches: Sequence[str], ask: Ask, window: int, turns: int) -> None:
+        """A session with something in it, and somebody who follows."""
+        self.create("a", False, 5)
+        self.append(0, batches, turns)
+        self.follow(ask, window, turns)
 
     @rule(name=NAMES, terminal=st.booleans(), turns=TURNS)
     def create(self, name: str, terminal: bool, turns: int) -> None:
@@ -218,6 +222,11 @@ class World(RuleBasedStateMachine):
                     session.append([self.draft(letter) for letter in batch], refusable="x" in batch)
 
         self.act(action, turns)
+
+    @rule(which=WHICH, batches=BATCHES, turns=TURNS)
+    def append_more(self, which: int, batches: Sequence[str], turns: int) -> None:
+        """The same: it happens more often than all else."""
+        self.append(which, batches, turns)
 
     def draft(self, letter: str) -> Draft:
         """Every event differs from every other."""
@@ -238,49 +247,36 @@ class World(RuleBasedStateMachine):
                 return Draft("agent", Event(tool_call=ToolCall(name=mark)))
         return output(mark.encode().ljust({"o": 0, "O": 5000, "B": 300_000}[letter]))
 
-    @rule(which=WHICH, turns=TURNS)
-    def end(self, which: int, turns: int) -> None:
-        def action() -> None:
-            session = self.resident(which)
-            if session is not None:
-                self.begin(self.house.end(session))
+    @rule(which=WHICH, how=st.sampled_from(["end", "delete", "replace"]), turns=TURNS)
+    def a_session_goes(self, which: int, how: str, turns: int) -> None:
+        """`replace`: another gets its name at once."""
 
-        self.act(action, turns)
-
-    @rule(which=WHICH, turns=TURNS)
-    def delete(self, which: int, turns: int) -> None:
-        def action() -> None:
-            session = self.resident(which)
-            if session is not None:
-                self.begin(self.house.delete(session))
-
-        self.act(action, turns)
-
-    @rule(name=NAMES, turns=TURNS)
-    def end_delete_and_recreate(self, name: str, turns: int) -> None:
-        async def work() -> None:
-            session = next((one for one in self.house.residents.values() if one.row.name == name), None)
-            if session is not None:
+        async def work(session: Resident) -> None:
+            if how != "delete":
                 await self.house.end(session)
+            if how != "end":
                 await self.house.delete(session)
-            if len(self.histories.by_id) < MAX_SESSIONS:
-                await self.house.create(name, terminal=False)
+            if how == "replace" and len(self.histories.by_id) < MAX_SESSIONS:
+                await self.house.create(session.row.name, terminal=False)
 
-        self.act(lambda: self.begin(work()), turns)
+        def action() -> None:
+            session = self.resident(which)
+            if session is not None:
+                self.begin(work(session))
+
+        self.act(action, turns)
 
     # --- the store
 
     @rule(limit=LIMITS, turns=TURNS)
-    def collect(self, limit: Limits, turns: int) -> None:
-        self.act(lambda: self.begin(self.collected(limit)), turns)
+    def retention_looks(self, limit: Limits | None, turns: int) -> None:
+        """Removes what is beyond a limit; without one it makes its round, and merges small blocks."""
+        retention = self.house.retention
 
-    async def collected(self, limit: Limits) -> None:
-        await self.house.retention.collect(limit)
+        async def work() -> None:
+            await (retention.look() if limit is None else retention.collect(limit))
 
-    @rule(turns=TURNS)
-    def look_after_the_store(self, turns: int) -> None:
-        """A round of retention: it merges small blocks."""
-        self.act(lambda: self.begin(self.house.retention.look()), turns)
+        self.act(lambda: self.begin(work()), turns)
 
     @rule(turns=TURNS)
     def the_thread_works(self, turns: int) -> None:
@@ -299,7 +295,7 @@ class World(RuleBasedStateMachine):
 
     # --- readers
 
-    @rule(ask=ASKS, window=st.sampled_from([0, 0, 1, 4]), turns=TURNS)
+    @rule(ask=ASKS, window=WINDOWS, turns=TURNS)
     def follow(self, ask: Ask, window: int, turns: int) -> None:
         if len(self.readers) < MAX_READERS:
             reader = Reader(ask.request(), window)
@@ -311,10 +307,14 @@ class World(RuleBasedStateMachine):
         def action() -> None:
             reader = self.reader(which)
             for _ in range(count):
-                if reader is not None:
-                    reader.take()
+                if reader is None or not reader.take():
+                    return
 
         self.act(action, turns)
+
+    @rule(which=WHICH, turns=TURNS)
+    def take_all(self, which: int, turns: int) -> None:
+        self.take(which, MANY, turns)
 
     @rule(which=WHICH, turns=TURNS)
     def cut(self, which: int, turns: int) -> None:
