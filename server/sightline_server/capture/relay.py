@@ -417,14 +417,19 @@ class Command:
         """Runs until the program and its pipes are over, however long that is."""
         self.files.pending["started"] = self.started
         delay = RETRY_FIRST
-        while self.status is None or self.files.pending or not all(mover.ended for mover in self.movers.values()):
+        while True:
             try:
                 self.files.retry()
+                if self._is_over():  # asked behind the files: the last of them may have found its room only now
+                    return
                 stuck = [mover for mover in self.movers.values() if mover.waiting]
                 self._step(delay if stuck or self.files.pending else None)
                 delay = min(delay * 2, RETRY_MOST) if stuck and all(mover.waiting for mover in stuck) else RETRY_FIRST
             except Gone:
                 self._discard()
+
+    def _is_over(self) -> bool:
+        return self.status is not None and not self.files.pending and all(mover.ended for mover in self.movers.values())
 
     def _step(self, timeout: float | None) -> None:
         unsettled = [mover for mover in self.movers.values() if mover.owed > 0 and not mover.waiting]
