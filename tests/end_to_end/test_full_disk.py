@@ -15,7 +15,19 @@ from sightline.v1.event_pb2 import CaptureState, Event, Outcome, SessionState
 from sightline.v1.session_pb2 import Session
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
 from support.disks import fill, small_disk
-from support.server import PATIENCE, SIGHTLINE, ServerProcess, completed, connect, create, data_of, follow, reason_of, until
+from support.server import (
+    PATIENCE,
+    SIGHTLINE,
+    ServerProcess,
+    completed,
+    connect,
+    create,
+    data_of,
+    follow,
+    is_relay,
+    reason_of,
+    until,
+)
 
 DISK = 24 * 1024 * 1024  # bytes
 PAUSED, FOLLOWING = CaptureState.CAPTURE_STATE_PAUSED, CaptureState.CAPTURE_STATE_FOLLOWING
@@ -145,6 +157,12 @@ def test_a_session_can_be_ended_on_a_full_disk(cramped: ServerProcess, tmp_path:
         events = follow(stub, session.id)
         assert completed(events).outcome == Outcome.OUTCOME_CANCELLED
         assert errors_of(events) == ["DISK_FULL"]
+        until(lambda: not relays_of(session.id))  # its last words found their room late, and it goes then
+
+
+def relays_of(session: str) -> list[Path]:
+    """The processes that hold a command for a server."""
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_relay(path, session)]
 
 
 def test_a_pane_names_what_a_full_disk_took(cramped: ServerProcess, tmp_path: Path) -> None:

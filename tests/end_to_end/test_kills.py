@@ -17,7 +17,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Event, Outcome
 from sightline.v1.session_pb2 import Cursor
 from support.load import EXIT_CODE, Load, written
-from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, health, reason_of
+from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, health, is_relay, reason_of
 from support.watched import Watched
 
 
@@ -176,14 +176,6 @@ def test_a_session_whose_relay_died_is_lost_and_says_so(server: ServerProcess) -
         events = follow(stub, session.id)
         assert completed(events).outcome == Outcome.OUTCOME_LOST
         assert completed(events).error
-
-
-def is_relay(path: Path, session: str) -> bool:
-    try:
-        words = path.read_bytes()
-    except OSError:
-        return False
-    return b"relay.py" in words and session.encode() in words
 
 
 def test_sigterm_drains(server: ServerProcess) -> None:

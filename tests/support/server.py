@@ -148,6 +148,15 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def is_relay(path: Path, session: str) -> bool:
+    """Whether this `/proc/PID/cmdline` is of the relay that holds a session's command."""
+    try:
+        words = path.read_bytes()
+    except OSError:
+        return False
+    return b"relay.py" in words and session.encode() in words
+
+
 def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Returns when it holds; fails when that takes too long."""
     deadline = time.monotonic() + seconds
