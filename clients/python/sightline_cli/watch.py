@@ -58,9 +58,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--max-rate", metavar="N", type=count, default=0, help="at most N events a second: more is merged, or waits"
     )
     parser.add_argument("--coalesce", action="store_true", help="merge neighbouring output into one event")
-    parser.add_argument(
-        "--shed", action="store_true", help="with --max-rate: leave output out rather than wait, and say so"
-    )
+    parser.add_argument("--shed", action="store_true", help="with --max-rate: leave output out rather than wait, and say so")
     parser.add_argument("--all-events", action="store_true", help="show also what is not output, a line for each event")
     add_json(parser, "one event a line, as canonical JSON: all kinds, unless --kinds says which")
     parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")

@@ -249,25 +249,31 @@ class Subscription:
         async for response in self._signs_before(place):
             yield response
         before = place.seq
-        entries = b""
-        if self._pacer is None:
-            entries = place.take()
-            if entries:
-                yield entries
-        elif self._may_go(self._pacer, place):
-            for entries in self._pacer.take(place, self._now()):
-                yield entries
-        else:
+        taken = self._taken(place)
+        if taken is None:
             return
-        if place.seq > before and not entries:
+        for response in taken:
+            yield response
+        if place.seq > before and not taken:
             await asyncio.sleep(0)  # a filter that hides a long history must not keep the loop from others
         if not place.caught_up and place.seq >= place.target:
             place.caught_up = True
             self._behind -= 1
             yield sign(SubscribeResponse(caught_up=CaughtUp(cursor=place.cursor())))
+        self._go_on(place, moved=place.seq > before)
+
+    def _taken(self, place: Place) -> list[bytes] | None:
+        """What may go now; None: it has to wait."""
+        if self._pacer is None:
+            entries = place.take()
+            return [entries] if entries else []
+        return self._pacer.take(place, self._now()) if self._may_go(self._pacer, place) else None
+
+    def _go_on(self, place: Place, *, moved: bool) -> None:
+        """After its turn a place is done, ready for more, or waits."""
         if place.is_done:
             self._leave(place)
-        elif place.seq < place.log.head_seq and (place.seq > before or place.is_before_gone):
+        elif place.seq < place.log.head_seq and (moved or place.is_before_gone):
             self._ready[place] = None
         elif place.seq < place.log.head_seq and self._pacer is not None:
             self._resting.setdefault(place)  # nothing of what comes next might go, and nobody else wakes it
