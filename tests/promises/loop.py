@@ -11,7 +11,7 @@ from typing import Any, TypeVarTuple, Unpack
 
 Ts = TypeVarTuple("Ts")
 
-MANY_TURNS = 20_000
+MANY_TURNS = 5_000
 
 
 class HeldThread(ThreadPoolExecutor):
