@@ -133,8 +133,9 @@ class Pump:
         data = follower.reader.glance(GATHER_BYTES)
         if not data:
             return data is not None
-        if follower.held_until or len(data) == GATHER_BYTES or (follower.by_line and not data.endswith(b"\n")):
+        if len(data) == GATHER_BYTES or (follower.by_line and not data.endswith(b"\n")):
             return False
+        follower.held_until = 0.0  # what was held is at the beginning of `data`
         committed = self._sink.output(follower.name, follower.channel, (data,), follower.reader.offset + len(data))
         if committed.done():
             self._committed_glance(follower, len(data), committed)
