@@ -101,17 +101,17 @@ class Subscription:
 
     async def _introductions(self) -> AsyncIterator[bytes]:
         starts = Starts(self._request)
-        named = map(self._directory.find, self._request.sessions)
-        headers = deque([header async for header in self._admitted(self._directory.live() if self._everything else named, starts)])
+        seen: set[str] = set()  # also over both looks at all: a session that ended between them is among the ended ones too
+        first = self._directory.live() if self._everything else map(self._directory.find, self._request.sessions)
+        headers = deque([header async for header in self._admitted(first, starts, seen)])
         while headers:
             yield headers.popleft()
         if self._everything:
-            async for header in self._admitted(self._directory.all(), starts):
+            async for header in self._admitted(self._directory.all(), starts, seen):
                 yield header
 
-    async def _admitted(self, subjects: Iterable[Subject], starts: Starts) -> AsyncIterator[bytes]:
-        """Finds each session's start, and gives its header."""
-        seen: set[str] = set()
+    async def _admitted(self, subjects: Iterable[Subject], starts: Starts, seen: set[str]) -> AsyncIterator[bytes]:
+        """Finds each session's start, and gives its header, once."""
         for count, subject in enumerate(subjects, 1):
             if self._directory.draining:
                 return

@@ -220,3 +220,17 @@ def test_what_is_no_name_is_not_found_in_few_words(tmp_path: Path, name: str) ->
     with pytest.raises(SessionNotFound) as error:
         registry.find(name)
     assert len(str(error.value)) < 500
+
+
+async def test_a_session_that_ends_while_all_are_looked_up_comes_once() -> None:
+    sessions = Sessions()
+    names = [name_of(number) for number in range(SESSIONS_AT_ONCE * 2)]
+    for name in names:
+        await sessions.add(name).log.append([notice("x")])
+    responses = stream(sessions, ask("*", until_caught_up=True))
+    first = asyncio.ensure_future(anext(responses))
+    await asyncio.sleep(0)  # the first ones are looked up
+    sessions.find(names[-1]).log.close()
+    seen = [await first, *[response async for response in responses]]
+    assert sorted(one.header.session.id for one in seen if one.HasField("header")) == names
+    assert sorted(event.session_id for one in seen for event in one.events) == names
