@@ -246,6 +246,10 @@ class Draining(Unreachable):
     text = "the server is going down: connect again when it is back"
 
 
+class CannotStore(Unreachable):
+    text = "nothing can be written to {path} ({problem}): nothing was lost, and it is tried again until it succeeds"
+
+
 class SourceGone(Unreachable):
     text = "what session {session!r} follows does not answer: {why}"
 

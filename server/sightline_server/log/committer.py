@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from sightline_server.errors import DatabaseDamaged, DiskFull
+from sightline_server.errors import CannotStore, DatabaseDamaged, DiskFull
 from sightline_server.metrics import Counters
 from sightline_server.storage.contract import Commit, Store
 
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Refusal = DiskFull | DatabaseDamaged
+Refusal = DiskFull | DatabaseDamaged | CannotStore
 """Why nothing can be committed for the time being."""
 
-RETRY_SECONDS = 0.5  # between attempts while the disk is full
+RETRY_SECONDS = 0.5  # between attempts while nothing can be stored
 
 
 class Appender(Protocol):
@@ -54,7 +54,7 @@ class Committer:
         self.store = store
         self.counters = Counters()
         self.on_room: Callable[[Refusal | None], None] = lambda _full: None
-        """Called with the error when the disk fills up, and with None when it has room again."""
+        """Called with the error when nothing can be stored, such as on a full disk, and with None when it can be again."""
         self.full: Refusal | None = None
         self.has_hidden = True  # deleted sessions may have left blocks, also those of the run before
         self._waiting: dict[Appender, None] = {}
@@ -68,8 +68,10 @@ class Committer:
         self._waiting[appender] = None
         if not self._scheduled and not self._closed_gates:
             self._scheduled = True
-            self._commit()
-            asyncio.get_running_loop().call_soon(self._flush)
+            try:
+                self._commit()
+            finally:  # whatever happens: without it nothing would ever be committed again
+                asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
@@ -84,7 +86,7 @@ class Committer:
             appender.encode_staged(commit)
         try:
             self.store.commit(commit)
-        except (DiskFull, DatabaseDamaged) as error:
+        except (DiskFull, DatabaseDamaged, CannotStore) as error:
             self._refuse(appenders, error)
             return
         self.counters.commits += 1
@@ -93,7 +95,7 @@ class Committer:
             appender.publish_staged()
         if self.full is not None:
             self.full = None
-            logger.warning("the disk has room again: going on")
+            logger.warning("what waited is stored: going on")
             self.on_room(None)
 
     def _refuse(self, appenders: Sequence[Appender], error: Refusal) -> None:

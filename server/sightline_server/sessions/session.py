@@ -257,11 +257,11 @@ class Session:
             woken.set()
 
     def paused(self, error: SightlineError) -> None:
-        """The disk is full: what the source has waits in its spool. What is said about it comes before whatever waits behind."""
+        """Nothing can be stored: what the source has waits in its spool. What is said about it comes before what waits behind."""
         if self.live:
             self.record.capture = CaptureState.CAPTURE_STATE_PAUSED
             self.record.capture_reason = str(error)
-            problem = Error(code="DISK_FULL", message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE)
+            problem = Error(code=error.reason, message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE)
             self.log.append([Draft(OURS, Event(error=problem))])
 
     async def unpaused(self) -> None:

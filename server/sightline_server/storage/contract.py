@@ -185,7 +185,7 @@ class Store(Protocol):
     # Hot.
 
     def commit(self, commit: Commit) -> None:
-        """Writes all of it in one transaction."""
+        """Writes all of it in one transaction. Raises `DatabaseDamaged`, or `CannotStore` for what may pass."""
         ...
 
     def blocks_after(self, number: int, seq: int, max_bytes: int) -> list[Block]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sightline_server.errors import CorruptDatabase, DatabaseDamaged, DiskFull
+from sightline_server.errors import CannotStore, CorruptDatabase, DatabaseDamaged, DiskFull
 from sightline_server.storage import layout
 from sightline_server.storage.contract import SMALL_BYTES, Block, Bounds, Commit, SessionRow, SourcePosition, new_epoch
 from sightline_server.storage.layout import (
@@ -122,6 +122,12 @@ class SqliteStore(SqliteUpkeep):
     # --- hot
 
     def commit(self, commit: Commit) -> None:
+        try:
+            self._commit(commit)
+        except (sqlite3.OperationalError, OSError) as error:  # somebody else's lock, no descriptor left, a disk gone read-only
+            raise CannotStore(path=self._path, problem=error) from error
+
+    def _commit(self, commit: Commit) -> None:
         hot = self._hot
         places = self._write_large(commit.blocks)
         with transaction(hot, self._path):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Channel, Event, Output
-from sightline_server.errors import DiskFull
+from sightline_server.errors import CannotStore, DiskFull
 from sightline_server.log import record
 from sightline_server.log.session_log import TAIL_BYTES
 from sightline_server.storage.contract import Commit, SourcePosition
+from sightline_server.storage.sqlite import SqliteStore
 from sightline_server.subscription.position import Position
 from support.logs import Sessions, events_of, notice, output, settled
 
@@ -111,6 +114,27 @@ async def test_a_full_disk_refuses_callers_and_loses_nothing_of_sources(monkeypa
     assert await from_source == 1
     assert [event.output.data for event in events_of(log)] == [b"kept"]
     assert rooms == [False, True]
+
+
+async def test_a_lock_of_somebody_elses_on_the_database_is_waited_for_and_nothing_is_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline_server.log.committer.RETRY_SECONDS", 0.001)
+    store = SqliteStore(tmp_path / "sightline.db", "boot")
+    store.open()
+    log = Sessions(store).add("a").log
+    await log.append([notice("before")])
+    await settled()
+    somebody = sqlite3.connect(tmp_path / "sightline.db", isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    from_source = log.append([output(b"kept")], position=("stdout", 4))
+    with pytest.raises(CannotStore, match="locked"):
+        await log.append([notice("refused")], refusable=True)
+    somebody.execute("ROLLBACK")
+    somebody.close()
+    assert await asyncio.wait_for(from_source, 10) == 2
+    assert [event.output.data for event in events_of(log)] == [b"", b"kept"]
+    store.close()
 
 
 async def test_commits_wait_while_upkeep_holds_the_gate_and_the_loop_does_not() -> None:
