@@ -69,6 +69,13 @@ class Bookmarkable(World):
                 if resident is not None and resident.row.live:
                     assert record.cursor.seq == resident.log.head_seq, "a heartbeat moves the cursor though the filter hides all"
 
+    def on_written(self, stream: Stream) -> None:
+        super().on_written(stream)
+        if stream.written[-1].HasField("caught_up"):
+            cursor = stream.written[-1].caught_up.cursor
+            _, head = stream.moments[""].get(cursor.session_id, (1, 0))
+            assert cursor.seq >= head, "caught up, and not all is sent that was there at the start"
+
 
 class Live(World):
     def judge(self) -> None:

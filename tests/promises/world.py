@@ -39,7 +39,7 @@ HEARTBEAT_SECONDS = 1.0
 TURNS = st.sampled_from([0, 1, 1, 2, 5])
 WINDOWS = st.sampled_from([0, 1, 4, 1000])
 WHICH = st.integers(0, 5)
-LIMITS = st.sampled_from([None, Limits(max_session_bytes=1), Limits(max_session_bytes=6000), Limits(max_total_bytes=8000)])
+LIMITS = st.sampled_from([None, None, Limits(max_session_bytes=1), Limits(max_session_bytes=6000), Limits(max_total_bytes=8000)])
 NAMES = st.sampled_from(["a", "b"])
 BATCHES = st.lists(st.text("oeOBnxmst", min_size=1, max_size=5), min_size=1, max_size=3)
 
@@ -268,15 +268,17 @@ class World(RuleBasedStateMachine):
 
     # --- the store
 
-    @rule(limit=LIMITS, turns=TURNS)
-    def retention_looks(self, limit: Limits | None, turns: int) -> None:
-        """Removes what is beyond a limit; without one it makes its round, and merges small blocks."""
+    @rule(limit=LIMITS, turns=TURNS, at_once=st.booleans())
+    def retention_looks(self, limit: Limits | None, turns: int, at_once: bool) -> None:
+        """Removes what is beyond a limit; without one it makes its round, and merges small blocks. `at_once`: until it is done."""
         retention = self.house.retention
 
         async def work() -> None:
             await (retention.look() if limit is None else retention.collect(limit))
 
         self.act(lambda: self.begin(work()), turns)
+        if at_once:
+            self.loop.rest()
 
     @rule(turns=TURNS)
     def the_thread_works(self, turns: int) -> None:
