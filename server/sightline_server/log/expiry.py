@@ -140,9 +140,11 @@ class Plan:
     def down_to(self, size: int, most: int) -> None:
         """What all together have too much goes."""
         excess = self._store.ended_totals().bytes + sum(map(size_of, self._living.values())) - size - self._planned()
-        if excess > 0:
-            excess = self._take_ended(excess, self._store.ended_logs(most))
-        if excess > 0:
+        if excess <= 0:
+            return
+        ended = self._store.ended_logs(most)
+        excess = self._take_ended(excess, ended)
+        if excess > 0 and len(ended) < most:  # else the next ended ones have their turn first
             self._take_living(excess)
 
     def _take_ended(self, excess: int, logs: Sequence[EndedLog]) -> int:
