@@ -129,6 +129,22 @@ class Committer:
                     with contextlib.suppress(asyncio.CancelledError):
                         await asyncio.wait([thread])
 
+    async def hide(self, numbers: Sequence[int], forgotten: Callable[[], None]) -> None:
+        """Forgets sessions in the store, then calls `forgotten`: also when whoever waits for it gives up meanwhile."""
+        hidden = False
+
+        def work() -> None:
+            nonlocal hidden
+            self.store.hide(numbers)
+            hidden = True
+
+        try:
+            await self.off_loop(work)
+        finally:
+            if hidden:
+                self.has_hidden = True
+                forgotten()
+
     async def in_steps(self, steps: Iterator[bool]) -> None:
         """Does the store's work in threads; before each step the store says whether commits must be held back for it."""
         needs_gate: bool | None = False

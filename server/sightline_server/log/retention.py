@@ -206,9 +206,7 @@ class Retention:
             raise
 
     async def _forget(self, numbers: Sequence[int]) -> None:
-        await self._committer.off_loop(lambda: self._store.hide(numbers))
-        self._committer.has_hidden = True
-        self._logs.forgotten(numbers)
+        await self._committer.hide(numbers, lambda: self._logs.forgotten(numbers))
 
     async def _sweep(self) -> None:
         if self._committer.has_hidden:

@@ -347,10 +347,12 @@ class Registry:
         """Forgets an ended session and its log."""
         if session.live:
             raise SessionLive(session=session.session_name)
-        await self._committer.off_loop(lambda: self._store.hide([session.number]))
-        self._committer.has_hidden = True
-        self._ended.pop(session.session_id, None)
-        session.log.forget()
+
+        def forgotten() -> None:
+            self._ended.pop(session.session_id, None)
+            session.log.forget()
+
+        await self._committer.hide([session.number], forgotten)
 
     # --- looking around
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,14 @@ from sightline.v1.event_pb2 import Event
 from sightline_server.errors import DiskFull
 from sightline_server.log import record
 from sightline_server.log.committer import Committer
-from sightline_server.log.expiry import Limits, plan
+from sightline_server.log.expiry import Limits, Living, plan
 from sightline_server.log.retention import Retention
 from sightline_server.log.session_log import SessionLog
 from sightline_server.storage.contract import Bounds, SessionRow, Store
 from sightline_server.storage.memory import MemoryStore
 from sightline_server.storage.sqlite import SqliteStore
 from sightline_server.subscription.position import Position
-from support.logs import EPOCH, SECOND, notice, output
+from support.logs import EPOCH, SECOND, notice, output, settled
 
 KIB = 1024
 DAY = 24 * 3600 * SECOND
@@ -183,6 +184,33 @@ async def test_a_forgotten_session_is_gone_for_its_readers_too(shelf: Shelf) -> 
     assert (removed.events, len(removed.forgotten), len(removed.shortened)) == (6, 1, 0)
     assert shelf.committer.store.bounds(1) == Bounds()
     assert shelf.committer.store.row("id1") is None
+
+
+async def test_a_caller_who_hangs_up_meanwhile_leaves_no_reader_untold(shelf: Shelf) -> None:
+    log = await shelf.ended(1, 5, 10)
+    reader = Position(log, 2)
+    store = shelf.committer.store
+    plain, begun, may_go_on = store.hide, threading.Event(), threading.Event()
+
+    def watched(numbers: Sequence[int]) -> None:
+        begun.set()
+        may_go_on.wait(10)
+        plain(numbers)
+
+    store.hide = watched  # type: ignore[method-assign]
+    collecting = asyncio.create_task(shelf.retention().collect(Limits(max_total_bytes=1)))
+    assert await asyncio.to_thread(begun.wait, 10)
+    collecting.cancel()
+    await settled()
+    may_go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await collecting
+    assert store.row("id1") is None
+    gap = reader.skip_gone()
+    assert gap is not None
+    assert gap.last_seq == log.head_seq
+    await shelf.retention().look()
+    assert store.bounds(1) == Bounds()
 
 
 async def test_a_dry_run_says_what_would_go_and_removes_nothing(shelf: Shelf) -> None:
@@ -367,3 +395,13 @@ async def test_a_plan_over_many_ended_sessions_takes_just_enough(shelf: Shelf) -
     cuts = plan(store, Limits(max_total_bytes=total // 2), 0, [], 1000)
     assert [cut.number for cut in cuts if cut.whole] == list(range(1, 16))
     assert sum(cut.bytes for cut in cuts) >= total - total // 2
+
+
+async def test_a_plan_that_does_not_look_at_all_ended_sessions_leaves_the_live_ones_alone(shelf: Shelf) -> None:
+    for number in (1, 2, 3):
+        await shelf.ended(number, 1, KIB)
+    live = shelf.add(4)
+    for _ in range(10):
+        await live.append([output(bytes(KIB))])
+    cuts = plan(shelf.committer.store, Limits(max_total_bytes=live.size), 0, [Living(4, live.bounds)], 2)
+    assert [cut.number for cut in cuts] == [1, 2]
