@@ -22,16 +22,17 @@ _OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
 _IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
 _HEADER = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
 _READ_BYTES = 64 * 1024
-BUSY_RATE = (
-    250.0  # looks a second from which what happens is gathered: a thousand quiet sessions then share their wakes and commits
-)
+BUSY_RATE = 250.0  # looks a second that begin some work, from which what happens is gathered: a thousand quiet sessions then share their wakes and commits
 BURST = 16.0  # looks that may follow each other at once before that
 GATHER_SECONDS = 0.008  # from one look to the next while it is busy
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-Callback = Callable[[int], None]
-"""Called with `GREW`, `APPEARED` or both, once for all that happened since the loop last looked."""
+Callback = Callable[[int], bool | None]
+"""Called with `GREW`, `APPEARED` or both, once for all that happened since the loop last looked.
+
+True: that began some work, which had better be shared if there is much of it.
+"""
 
 
 class Watch:
@@ -91,23 +92,25 @@ class Inotify:
                 _libc.inotify_rm_watch(self._fd, number)  # fails when the directory is gone, which is as good
 
     def _look(self) -> None:
+        if not self._read():
+            return
         now = self._loop.time()
         self._heat = max(0.0, self._heat - (now - self._looked) * BUSY_RATE) + 1
         self._looked = now
-        if self._heat > BURST:
+        if self._heat > BURST and self._fd >= 0:
             self._loop.remove_reader(self._fd)
             self._pause = self._loop.call_later(GATHER_SECONDS, self._go_on)
-        self._read()
 
     def _go_on(self) -> None:
         self._pause = None
         self._loop.add_reader(self._fd, self._look)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Tells what happened. True: somebody began to work."""
         try:
             data = os.read(self._fd, _READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         happened: dict[int, int] = {}
         place = 0
         while place < len(data):
@@ -119,9 +122,11 @@ class Inotify:
                 self._callbacks.pop(number, None)
             else:
                 happened[number] = happened.get(number, 0) | mask & (GREW | APPEARED) | (APPEARED if mask & _MOVED_TO else 0)
+        began = False
         for number, mask in happened.items():
             for callback in tuple(self._callbacks.get(number, ())):
-                callback(mask)
+                began |= bool(callback(mask))
+        return began
 
 
 def _limit(setting: str, path: str = "") -> Exception:
