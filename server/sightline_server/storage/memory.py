@@ -1,4 +1,8 @@
-"""A store that keeps its promises for as long as the process lives: for `run` without a server, and for tests."""
+"""A store that keeps its promises for as long as the process lives: for `run` without a server, and for tests.
+
+What a thread removes or merges is read by the loop at the same time: it puts a new list in the old one's place, and the loop
+goes on with the one that it has.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +114,7 @@ class MemoryStore:
 
     def ended_logs(self, limit: int, *, over: int = 0) -> list[EndedLog]:
         logs: list[EndedLog] = []
-        for number in (row.number for row in self._rows.values() if not row.live):
+        for number in [row.number for row in list(self._rows.values()) if not row.live]:
             kept = self.bounds(number)
             size = kept.end_offset - kept.oldest_offset
             first = self.block_with(number, kept.oldest_seq)
@@ -119,7 +123,7 @@ class MemoryStore:
         return sorted(logs, key=lambda log: (log.first_time, log.number))[:limit]
 
     def unmerged(self, limit: int) -> list[int]:
-        return [row.number for row in self._rows.values() if not row.live and row.number not in self._merged][:limit]
+        return [row.number for row in list(self._rows.values()) if not row.live and row.number not in self._merged][:limit]
 
     def small_blocks(self, number: int, after_seq: int, up_to_seq: int, limit: int) -> list[Outline]:
         blocks = self._blocks.get(number, [])
@@ -154,7 +158,7 @@ class MemoryStore:
             count += 1
         if count:
             last = blocks[count - 1]
-            del blocks[:count]
+            self._blocks[number] = blocks[count:]
             self._bounds[number] = dataclasses.replace(
                 self._bounds[number], oldest_seq=last.last_seq + 1, oldest_offset=last.offset + len(last.data)
             )
@@ -168,7 +172,8 @@ class MemoryStore:
         if some and (some[0].first_seq, some[-1].last_seq) == (first_seq, last_seq):
             data, index = (b"".join(parts) for parts in zip(*((block.data, block.index) for block in some), strict=True))
             first, last = some[0], some[-1]
-            blocks[start:end] = [Block(first_seq, last_seq, first.first_time, last.last_time, first.offset, data, index)]
+            merged = Block(first_seq, last_seq, first.first_time, last.last_time, first.offset, data, index)
+            self._blocks[number] = [*blocks[:start], merged, *blocks[end:]]
 
     def set_merged(self, numbers: Sequence[int]) -> None:
         self._merged.update(numbers)

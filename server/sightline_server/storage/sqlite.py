@@ -154,7 +154,7 @@ class SqliteStore(SqliteUpkeep):
         for row in commit.rows:
             if not row.live:
                 self._last_places.pop(row.number, None)
-                self._ended_totals = None
+                self._ended_changes += 1
                 self._has_unmerged = True
 
     def _write_large(self, blocks: Sequence[tuple[int, Block]]) -> list[Place | None]:

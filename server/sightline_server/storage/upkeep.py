@@ -48,7 +48,8 @@ class SqliteUpkeep:
         self._reserve = Reserve(path.with_name(path.name + ".reserve"))
         self._has_spare = True  # pages may have become free
         self._has_unmerged = True
-        self._ended_totals: EndedTotals | None = None  # None: to be counted
+        self._ended_changes = 0  # of what ended sessions keep
+        self._ended_totals: tuple[int, EndedTotals] | None = None  # as they were counted, and after how many changes
 
     def _open_upkeep(self) -> None:
         self._upkeep = layout.connect(self._path)
@@ -68,11 +69,11 @@ class SqliteUpkeep:
         return bounds_of(self._beside, number)
 
     def ended_totals(self) -> EndedTotals:
-        known = self._ended_totals
-        if known is None:
-            known = EndedTotals(*self._beside.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM ended").fetchone())
-            self._ended_totals = known
-        return known
+        changes = self._ended_changes  # before looking: what ends meanwhile is to be counted the next time
+        if self._ended_totals is None or self._ended_totals[0] != changes:
+            found = self._beside.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM ended").fetchone()
+            self._ended_totals = changes, EndedTotals(*found)
+        return self._ended_totals[1]
 
     def ended_logs(self, limit: int, *, over: int = 0) -> list[EndedLog]:
         rows = self._beside.execute(
@@ -112,7 +113,7 @@ class SqliteUpkeep:
             # The request id goes with the row, so that it can be used again.
             self._upkeep.executemany("UPDATE session SET hidden=1, live=0, request_id='' WHERE number=?", each)
             self._upkeep.executemany("DELETE FROM ended WHERE number=?", each)
-        self._ended_totals = None
+        self._ended_changes += 1
         self._unchecked += COMMIT_BYTES
 
     def sweep(self) -> Iterator[bool]:
@@ -151,7 +152,7 @@ class SqliteUpkeep:
                 "UPDATE ended SET bytes=?, first_time=coalesce((SELECT first_time FROM block WHERE id=?), 0) WHERE number=?",
                 (bounds.end_offset - bounds.oldest_offset, oldest, number),
             )
-        self._ended_totals = None
+        self._ended_changes += 1
         if file is not None:
             self._files.remove_before(number, file)
         return bounds

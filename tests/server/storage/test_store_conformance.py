@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -174,6 +176,44 @@ def test_what_ended_sessions_keep_is_known(store: Store) -> None:
     assert store.ended_totals() == EndedTotals(1, 90)
     store.hide([1])
     assert store.ended_totals() == EndedTotals(0, 0)
+
+
+def test_a_session_that_ends_while_they_are_counted_is_counted_the_next_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.commit(Commit(rows=[row(1), row(2)]))
+    store.commit(Commit(rows=[row(1, live=False)]))
+
+    def meanwhile(sessions: int, size: int) -> EndedTotals:
+        monkeypatch.undo()
+        store.commit(Commit(rows=[row(2, live=False)]))
+        return EndedTotals(sessions, size)
+
+    for module in ("memory", "upkeep"):
+        monkeypatch.setattr(f"sightline_server.storage.{module}.EndedTotals", meanwhile)
+    assert store.ended_totals().sessions == 1
+    assert store.ended_totals().sessions == 2
+
+
+def test_what_a_thread_removes_and_merges_is_no_hole_for_who_reads_meanwhile() -> None:
+    store = MemoryStore()
+    last = 4000
+    filled(store, 1, [1] * (last // 2))
+
+    def shorten() -> None:
+        for seq in range(1, last // 2, 4):
+            store.merge(1, seq, seq + 3)
+        for seq in range(4, last // 2, 4):
+            store.trim(1, seq, 1)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        thread = threading.Thread(target=shorten)
+        thread.start()
+        while thread.is_alive():
+            assert store.blocks_after(1, last - 10, 1)[0].first_seq == last - 9
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_ended_logs_come_with_the_oldest_first(store: Store) -> None:
