@@ -22,7 +22,7 @@ _OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
 _IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
 _HEADER = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
 _READ_BYTES = 64 * 1024
-BUSY_RATE = 250.0  # looks a second that begin some work, from which what happens is gathered: a thousand quiet sessions then share their wakes and commits
+BUSY_RATE = 125.0  # looks a second that begin work; from there on it is gathered, so that many sessions share wakes and commits
 BURST = 16.0  # looks that may follow each other at once before that
 GATHER_SECONDS = 0.008  # from one look to the next while it is busy
 
