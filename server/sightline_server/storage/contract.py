@@ -291,7 +291,7 @@ class Store(Protocol):
         ...
 
     def needs_upkeep(self) -> bool:
-        """Cheap: is `upkeep` worth calling?"""
+        """Is `upkeep` worth calling? Cheap, and called on the event loop."""
         ...
 
     def upkeep(self) -> Iterator[bool]:

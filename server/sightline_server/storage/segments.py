@@ -93,6 +93,11 @@ class SegmentFiles:
         self._removed.extend((number, int(path.stem)) for path in self._folder(number).glob("*.events"))
         shutil.rmtree(self._folder(number), ignore_errors=True)
 
+    def close_removed(self) -> None:
+        """Closes what was removed: until then its room is not the disk's. For the loop, as `append` and `read` are."""
+        while self._removed:
+            self._close(*self._removed.pop())
+
     def disk_bytes(self) -> int:
         """What all files take on the disk. For a thread: it looks at each."""
         total = 0
@@ -114,8 +119,7 @@ class SegmentFiles:
         return self._folder(number) / f"{file:013d}.events"
 
     def _descriptor(self, number: int, file: int, *, create: bool = True) -> int:
-        while self._removed:
-            self._close(*self._removed.pop())
+        self.close_removed()
         key = (number, file)
         descriptor = self._open.get(key)
         if descriptor is not None:

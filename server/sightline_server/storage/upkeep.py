@@ -214,6 +214,7 @@ class SqliteUpkeep:
     # --- slow: housekeeping
 
     def needs_upkeep(self) -> bool:
+        self._files.close_removed()
         return self._unchecked >= CHECKPOINT_BYTES or self._has_spare
 
     def upkeep(self) -> Iterator[bool]:

@@ -394,6 +394,17 @@ def test_room_that_became_free_goes_back_to_the_disk(reopen: Reopen, tmp_path: P
     assert [one.last_seq for one in reopen().blocks_after(1, 15_998, 1 << 30)] == [16_000]
 
 
+def test_files_that_were_removed_are_not_kept_open(reopen: Reopen) -> None:
+    store = reopen(BOOT)
+    filled(store, 1, [100_000] * 3)
+    store.commit(Commit(rows=[row(1, live=False)]))
+    store.hide([1])
+    list(store.sweep())
+    store.needs_upkeep()
+    links = (Path("/proc/self/fd") / name for name in os.listdir("/proc/self/fd"))
+    assert not [link for link in links if link.is_symlink() and ".events (deleted)" in os.readlink(link)]
+
+
 def test_a_newer_database_is_refused(reopen: Reopen, tmp_path: Path) -> None:
     reopen().close()
     with sqlite3.connect(tmp_path / "sightline.db") as newer:
