@@ -24,10 +24,11 @@ LAST_SEQ = (1 << 40) - 1  # beyond any
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How far a log's small blocks are merged: up to `seq`, at `offset` bytes of log."""
+    """How far a log's small blocks are merged: up to `seq`, at `offset` bytes of log, of the `end` that it had then."""
 
     seq: int
     offset: int
+    end: int = 0
 
 
 class Compaction:
@@ -52,8 +53,9 @@ class Compaction:
         for log in live:
             start = log.bounds.oldest_offset
             done = self._done.get(log.number, Done(0, start))
-            if log.bounds.end_offset - max(done.offset, start) >= MERGE_BYTES and self._left > 0:
-                self._done[log.number] = await self._merge(log.number, done, log.bounds.head_seq, log.bounds.end_offset)
+            end = log.bounds.end_offset
+            if end > done.end and end - max(done.offset, start) >= MERGE_BYTES and self._left > 0:
+                self._done[log.number] = await self._merge(log.number, done, log.bounds.head_seq, end)
         ended = await self._committer.off_loop(lambda: self._store.unmerged(ENDED_AT_ONCE), gate=False)
         finished = [number for number in ended if await self._finish(number)]
         if finished:
@@ -82,7 +84,7 @@ class Compaction:
                     await self._committer.off_loop(partial(self._store.merge, number, run[0].first_seq, run[-1].last_seq))
                 seq = run[-1].last_seq
             if not more:
-                return Done(seq, left[0].offset) if left else Done(up_to, end)
+                return Done(seq, left[0].offset, end) if left else Done(up_to, end, end)
         return Done(seq, done.offset)
 
     def _small(self, number: int, after_seq: int, head_seq: int | None) -> tuple[list[Outline], int]:

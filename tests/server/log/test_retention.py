@@ -17,7 +17,7 @@ from sightline_server.log.committer import Committer
 from sightline_server.log.expiry import Limits, Living, plan
 from sightline_server.log.retention import Retention
 from sightline_server.log.session_log import SessionLog
-from sightline_server.storage.contract import Bounds, SessionRow, Store
+from sightline_server.storage.contract import Bounds, Outline, SessionRow, Store
 from sightline_server.storage.memory import MemoryStore
 from sightline_server.storage.sqlite import SqliteStore
 from sightline_server.subscription.position import Position
@@ -325,6 +325,31 @@ async def test_each_event_is_rewritten_once(shelf: Shelf) -> None:
     assert len(seqs) == len(set(seqs))
     assert len(sizes(shelf.committer.store, 1)) < 700
     assert [event.seq for event in stored(shelf.committer.store, 1)] == list(range(1, 2002))
+
+
+async def test_a_log_that_does_not_grow_is_not_looked_at_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = shelf.add(1)
+    for _ in range(3):
+        await log.append([notice("small")])
+    await log.append([output(bytes(60 * KIB)), output(bytes(60 * KIB))])  # what is before it may still grow, for all one knows
+    retention = shelf.retention()
+    await retention.look()
+    looks: list[int] = []
+    plain = shelf.committer.store.small_blocks
+
+    def watched(number: int, after_seq: int, up_to_seq: int, limit: int) -> list[Outline]:
+        looks.append(number)
+        return plain(number, after_seq, up_to_seq, limit)
+
+    monkeypatch.setattr(shelf.committer.store, "small_blocks", watched)
+    await retention.look()
+    assert looks == []
+    await log.append([notice("small")])
+    await retention.look()
+    assert looks == [1]
+    outline = shelf.committer.store.outline(1, 1)
+    assert outline is not None
+    assert outline.last_seq == 3
 
 
 async def test_a_reader_in_the_middle_does_not_notice(shelf: Shelf) -> None:
