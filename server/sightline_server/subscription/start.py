@@ -91,7 +91,8 @@ def search_tail(log: SessionLog, count: int, entry_filter: EntryFilter | None) -
         if block is None:
             break
         size = record.INDEX.size
-        for seq in range(min(seq, block.last_seq), block.first_seq - 1, -1):  # noqa: B020 - goes on from where it is
+        last = min(seq, block.last_seq) if block.data else 0  # what is damaged is no event, and its index may be gone too
+        for seq in range(last, block.first_seq - 1, -1):
             place = (seq - block.first_seq) * size
             count -= entry_filter.passes(block.index[place : place + size][record.FILTER_PART])
             if not count:

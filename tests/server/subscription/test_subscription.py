@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,10 @@ from sightline.v1.session_service_pb2 import (
 )
 from sightline_server.errors import BadField, BadPageToken, CursorAhead, EpochChanged, EventsGone, NotYetBuilt, SessionNotFound
 from sightline_server.log.session_log import Draft
+from sightline_server.storage.contract import Block
+from sightline_server.subscription.filter import EntryFilter
 from sightline_server.subscription.pages import page
+from sightline_server.subscription.start import before_tail
 from sightline_server.subscription.subscription import Subscription
 from support.logs import EPOCH, SECOND, Sessions, events_of, notice, output, settled, trim
 from support.subscribing import ask, everything, seqs, signs, stream, ten
@@ -64,6 +68,20 @@ async def test_a_tail_counts_what_passes_the_filter() -> None:
     await ten(sessions)
     wanted = Filter(kinds=[EventKind.EVENT_KIND_NOTICE])
     assert seqs(await everything(sessions, ask("a", tail=2, filter=wanted))) == [8, 10]
+
+
+async def test_a_tail_does_not_count_what_is_damaged() -> None:
+    sessions = Sessions()
+    session = await ten(sessions)
+    plain = session.log._store.block_with
+
+    def damaged(number: int, seq: int) -> Block | None:
+        found = plain(number, seq)
+        return dataclasses.replace(found, data=b"", index=b"") if found is not None and found.first_seq == 8 else found
+
+    session.log._store.block_with = damaged  # type: ignore[method-assign]
+    wanted = Filter(kinds=[EventKind.EVENT_KIND_NOTICE])
+    assert before_tail(session.log, 2, EntryFilter(wanted, session.log)) == 5
 
 
 @given(
