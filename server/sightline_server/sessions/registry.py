@@ -186,9 +186,10 @@ class Registry:
             number = rows[-1].number
 
     def _ended_now(self, row: SessionRow) -> Session | None:
-        """An ended session; None: it lived when `row` was read, and was deleted since."""
+        """An ended session; None: it was deleted since `row` was read."""
         present = self._store.row(row.session_id) if row.live else row
-        return None if present is None else self._ended_session(present)
+        session = None if present is None else self._ended_session(present)
+        return session if session is not None and session.log.head_seq else None
 
     async def list(self, request: ListRequest) -> ListResponse:
         """One page of sessions, newest first. Others have their turn while it looks through a long past."""

@@ -204,12 +204,14 @@ async def test_a_registry_gives_what_is_kept_and_skips_what_has_gone(tmp_path: P
         assert list(registry.live()) == []
         all_ = registry.all()
         assert next(all_).session_id == name_of(1000)
-        await registry.delete(registry.find(name_of(5)))
+        for number in (900, 5):  # the first one's row is read already
+            await registry.delete(registry.find(name_of(number)))
+        list(store.sweep())
         ids = [session.session_id for session in all_]
-        assert ids == [name_of(number) for number in range(999, 0, -1) if number != 5]
+        assert ids == [name_of(number) for number in range(999, 0, -1) if number not in (900, 5)]
         request = SubscribeRequest(sessions=["*"], until_caught_up=True)
         responses = [SubscribeResponse.FromString(one) async for one in Subscription(request, registry, lambda: 1).responses()]
-        assert len(seqs(responses)) == 999 * EVENTS
+        assert len(seqs(responses)) == 998 * EVENTS
     finally:
         store.close()
 
