@@ -36,6 +36,7 @@ AGE_UNITS = {
     "m": timedelta(minutes=1),
     "s": timedelta(seconds=1),
 }
+MAX_AGE_SECONDS = 315_576_000_000  # 10 000 years: what protobuf allows a duration to be
 NO_LIMIT = frozenset({"none", "0"})
 
 
@@ -231,7 +232,10 @@ def parse_age(source: str, value: str) -> timedelta | None:
         return None
     if not re.fullmatch(r"(\d{1,9}[wdhms])+", text):
         raise BadSetting(name=source, value=value, problem="it must be a time, such as 30d or 12h, or `none`")
-    age = sum((int(number) * AGE_UNITS[unit] for number, unit in re.findall(r"(\d+)([wdhms])", text)), timedelta())
+    seconds = sum(int(number) * (AGE_UNITS[unit] // AGE_UNITS["s"]) for number, unit in re.findall(r"(\d+)([wdhms])", text))
+    if seconds > MAX_AGE_SECONDS:
+        raise BadSetting(name=source, value=value, problem="it must be 10 000 years at most, or `none`")
+    age = timedelta(seconds=seconds)
     if age < AGE_UNITS["m"]:
         raise BadSetting(name=source, value=value, problem="it must be a minute at least")
     return age

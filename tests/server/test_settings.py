@@ -80,6 +80,12 @@ def test_ages_have_units(text: str, age: timedelta, tmp_path: Path) -> None:
     assert load({"max_age": text}, {"SIGHTLINE_HOME": str(tmp_path)}).max_age == age
 
 
+@pytest.mark.parametrize("text", ["999999999w", "999999999d1d", "4000000d"])
+def test_an_age_beyond_all_calendars_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="none"):
+        load({"max_age": text}, {"SIGHTLINE_HOME": str(tmp_path)})
+
+
 def test_what_is_kept_has_limits_unless_told_otherwise(tmp_path: Path) -> None:
     settings = load({}, {"SIGHTLINE_HOME": str(tmp_path)})
     assert limits_of(settings) == Limits(4 << 30, 20 << 30, 30 * 24 * 3600 * 10**9)
