@@ -6,6 +6,7 @@ Knows spools and sinks, nothing of programs: whether somebody still writes is to
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -124,8 +125,11 @@ class Pump:
             if self._owed:
                 self._again = True
                 return False
-            if all(map(self._glance, self._followers)):
-                return True
+            with contextlib.suppress(
+                OSError
+            ):  # the task meets it too, and says so; here other sessions would not be told
+                if all(map(self._glance, self._followers)):
+                    return True
         self._asleep = False
         self._wake.set()
         return began

@@ -224,3 +224,32 @@ async def test_a_sink_that_fails_is_told_to_who_waits(inotify: Inotify, tmp_path
         with pytest.raises(RuntimeError, match="no log"):
             await drained(following)
     await following.stop()
+
+
+async def test_a_spool_that_cannot_be_read_silences_no_other_and_is_told_to_who_waits(
+    inotify: Inotify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sinks = [MemorySink(tmp_path / name) for name in "ab"]
+    for sink in sinks:
+        sink.directory.mkdir()
+    with writer(sinks[0].directory) as one, writer(sinks[1].directory) as other:
+        one.write(b"1\n")
+        other.write(b"1\n")
+        following = [pump(sink, inotify, "stdout") for sink in sinks]
+        for sink in sinks:
+            await sink.until(lambda sink=sink: sink.written("stdout") == b"1\n")  # type: ignore[misc]
+        await asyncio.sleep(0)
+        broken = following[0]._followers[0].reader
+        monkeypatch.setattr(broken, "_read", unreadable)
+        monkeypatch.setattr(broken, "glance", unreadable)
+        one.write(b"2\n")
+        other.write(b"2\n")
+        await sinks[1].until(lambda: sinks[1].written("stdout") == b"1\n2\n")
+        with pytest.raises(OSError, match="broken disk"):
+            await drained(following[0])
+    for each in following:
+        await each.stop()
+
+
+def unreadable(*_: object) -> bytes:
+    raise OSError("broken disk")
