@@ -45,6 +45,7 @@ from sightline_server.subscription.start import Starts
 DEFAULT_MAX_LAG_BYTES = 64 * 1024 * 1024
 MIN_HEARTBEAT_SECONDS = 0.1
 SESSIONS_AT_ONCE = 16  # looked up before others may run: some milliseconds of work
+RESTING_LOOKED_AT = 64  # places that rest, to see which may go on: half a millisecond of work
 
 
 class Subscription:
@@ -355,19 +356,24 @@ class Subscription:
         return True
 
     def _rouse(self) -> None:
-        """Those whose time has come are ready: the first ones, as many as may say something. They keep their place in the row."""
+        """Those whose time has come are ready, as many as may say something. They keep their place in the row."""
         if self._pacer is None or not self._resting or next(iter(self._resting)) in self._ready:
             return
-        if self._due() <= self._now():
-            for place in islice(self._resting, max(1, self._pacer.allowance(self._now()))):
-                self._ready[place] = None
+        now = self._now()
+        due = [place for place, at in self._dues(self._pacer, now) if at <= now]
+        for place in due[: max(1, self._pacer.allowance(now))]:
+            self._ready[place] = None
+
+    def _dues(self, pacer: Pacer, now: float) -> Iterator[tuple[Place, float]]:
+        """When those that rest may go on, of the first ones: a window that is open keeps nobody who waits for another reason."""
+        for place in islice(self._resting, RESTING_LOOKED_AT):
+            yield place, pacer.due(place, now, hurried=place.log.closed or not place.caught_up)
 
     def _due(self) -> float:
-        """When the first of those that rest may go on."""
-        if self._pacer is None or not self._resting:
+        """When the next of those that rest may go on."""
+        if self._pacer is None:
             return math.inf
-        place = next(iter(self._resting))
-        return self._pacer.due(place, self._now(), hurried=place.log.closed or not place.caught_up)
+        return min((at for _, at in self._dues(self._pacer, self._now())), default=math.inf)
 
     async def _wait(self) -> None:
         """Until something is new, or it is time for something."""

@@ -49,6 +49,21 @@ async def test_an_error_goes_at_once_and_the_others_wait_on() -> None:
     assert [(event.session_id, event.seq) for event in (await waiting).events] == [("b", 1), ("b", 2)]
 
 
+async def test_who_waits_for_a_token_alone_does_not_wait_for_anothers_window() -> None:
+    sessions = Sessions()
+    ended, living = sessions.add("a").log, sessions.add("b").log
+    await ended.append([notice(str(number)) for number in range(20)])
+    following = stream(sessions, ask("a", "b", pacing=gathering(20, max_events_per_second=1)))
+    got = [await anext(following) for _ in range(5)]
+    assert seqs(got) == list(range(1, 21))  # all that the rate allows at once
+    waiting = asyncio.ensure_future(anext(following))
+    await living.append([notice("gathers for 20 s")])
+    await settled()
+    await ended.append([notice("waits a second for its token")])
+    ended.close()
+    assert [(event.session_id, event.seq) for event in (await asyncio.wait_for(waiting, 10)).events] == [("a", 21)]
+
+
 async def test_history_and_the_end_are_not_held_back() -> None:
     sessions = Sessions()
     session = await ten(sessions)
