@@ -33,7 +33,7 @@ CLEAR = {  # each with a reason of ours
 STUBBORN = "trap '' INT QUIT; seq 100; while :; do cat; sleep 0.1; done"  # nothing that is typed ends it
 STREAM_SECONDS = 0.3  # for a stream that was granted and has nothing to say
 KEPT_BYTES = 16 * 1024 * 1024  # more than libraries and logs take by the way
-FEW, MANY = 100, 5000
+FEW, MANY = 100, 1000
 END_SOMETHING = {"Terminate", "Delete", "Collect"}  # tried on what is not there, or not at all
 
 Metadata = tuple[tuple[str, str], ...]

@@ -34,7 +34,7 @@ class Resident(LoggedSession):
         self.has_terminal = bool(row.private)
         self._house = house
 
-    def describe(self) -> Session:
+    def describe(self, *, followers: bool = True) -> Session:
         kind = SessionKind.SESSION_KIND_TERMINAL if self.has_terminal else SessionKind.SESSION_KIND_COMMAND
         return Session(id=self.row.session_id, name=self.row.name, epoch=self.row.epoch, head_seq=self.log.head_seq, kind=kind)
 

@@ -46,14 +46,18 @@ def delivered(items: Iterable[Item], history: History, wanted: Filter) -> list[i
 
 
 def named(items: Iterable[Item], history: History, up_to: int) -> set[int]:
-    """All numbers that gaps name, and those whose effect is on a screen."""
+    """All numbers that gaps name, and those whose effect is on a screen: what had not come before it."""
     found: set[int] = set()
+    at = 0
     for item in items:
-        if isinstance(item, Gap):
+        if isinstance(item, Event):
+            at = item.seq
+        elif isinstance(item, Gap):
+            at = item.last_seq
             span = range(item.first_seq, item.last_seq + 1)
             found.update(seq for seq in span if not item.kinds or history.facts[seq - 1].kind in item.kinds)
         elif isinstance(item, Snapshot):
-            found.update(range(1, min(item.as_of_seq, up_to) + 1))
+            found.update(range(at + 1, min(item.as_of_seq, up_to) + 1))
     return found
 
 

@@ -40,7 +40,7 @@ class LoggedSession:
         self.log = SessionLog(session_id, number, epoch, committer, clock, closed=closed)
         self.has_terminal = False
 
-    def describe(self) -> Session:
+    def describe(self, *, followers: bool = True) -> Session:
         return Session(id=self.log.session_id, head_seq=self.log.head_seq)
 
     async def snapshot(self) -> Snapshot:

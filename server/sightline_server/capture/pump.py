@@ -125,9 +125,7 @@ class Pump:
             if self._owed:
                 self._again = True
                 return False
-            with contextlib.suppress(
-                OSError
-            ):  # the task meets it too, and says so; here other sessions would not be told
+            with contextlib.suppress(OSError):  # the task meets it too, and says so; here other sessions would not be told
                 if all(map(self._glance, self._followers)):
                     return True
         self._asleep = False

@@ -46,8 +46,8 @@ class Compaction:
         self._done: dict[int, Done] = {}
         self._left = 0  # merges that this round may still make
 
-    async def look(self) -> None:
-        """One round."""
+    async def look(self) -> bool:
+        """One round. True: there was something to do, and there may be more."""
         self._left = MERGES_AT_ONCE
         live = list(self._live_logs())
         for log in live:
@@ -62,6 +62,7 @@ class Compaction:
             await self._committer.off_loop(lambda: self._store.set_merged(finished))
         kept = {log.number for log in live}.union(ended)
         self._done = {number: done for number, done in self._done.items() if number in kept}
+        return bool(ended) or self._left < MERGES_AT_ONCE
 
     async def _finish(self, number: int) -> bool:
         """All that an ended session has left, or as much of it as this round may; True: all."""

@@ -24,6 +24,8 @@ from sightline_server.log.steadiness import Steadiness
 logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.25  # between looks at sizes
+QUIET_BYTES = 256 * 1024  # of events since the last look, below which the next one comes after:
+QUIET_SECONDS = 2.0
 AGE_SECONDS = 60.0  # between looks at ages
 PIECE_BYTES = 4 * 1024 * 1024  # removed in one transaction
 FORGOTTEN_AT_ONCE = 20  # sessions in one transaction
@@ -117,21 +119,40 @@ class Retention:
         self._compaction = Compaction(committer, logs.live_logs)
         self._round = asyncio.Lock()
         self._next_age_look = 0.0
+        self._next_look = 0.0
+        self._written = 0  # bytes of events at the last look
 
     async def run(self) -> None:
         """Until cancelled."""
+        full = False
+        more = True
         while True:
             try:
-                await self.look()
+                if more or self._is_due():
+                    more = await self.look()
+                full = False
             except DiskFull as error:
-                logger.warning("nothing could be removed: %s", error)
+                if not full:  # four times a second would fill what is left
+                    logger.warning("nothing could be removed: %s", error)
+                full = True
             except Exception:
                 logger.exception("a round of retention failed")
                 await asyncio.sleep(AGE_SECONDS)
             await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def look(self) -> None:
-        """One round."""
+    def _is_due(self) -> bool:
+        """Whether a look may find something: it takes a thread some turns of the loop, and a quiet server has better to do."""
+        now = asyncio.get_running_loop().time()
+        written = self._committer.counters.event_bytes
+        waits = self._committer.has_hidden or self._store.needs_upkeep()
+        if not waits and written - self._written < QUIET_BYTES and now < self._next_look:
+            return False
+        self._written = written
+        self._next_look = now + QUIET_SECONDS
+        return True
+
+    async def look(self) -> bool:
+        """One round. True: there was something to do, and there may be more."""
         await self._committer.upkeep()
         now = asyncio.get_running_loop().time()
         cutoff = 0
@@ -140,9 +161,11 @@ class Retention:
             if self._steadiness.look():
                 cutoff = self._clock() - self.limits.max_age
         async with self._round:
-            await self._carry_out(await self._plan(self.limits, cutoff, LOGS_AT_ONCE))
-            await self._compaction.look()
+            cuts = await self._plan(self.limits, cutoff, LOGS_AT_ONCE)
+            await self._carry_out(cuts)
+            merged = await self._compaction.look()
         await self._sweep()
+        return merged or bool(cuts)
 
     async def collect(self, wanted: Limits, *, dry_run: bool = False) -> Removed:
         """Removes at once what is beyond the limits.

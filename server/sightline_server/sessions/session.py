@@ -132,7 +132,7 @@ class Session:
         """See `Subject`."""
         return self.record.kind in TERMINAL_KINDS
 
-    def describe(self) -> SessionMessage:
+    def describe(self, *, followers: bool = True) -> SessionMessage:
         """See `Subject`."""
         message = SessionMessage()
         message.CopyFrom(self.record)
@@ -141,7 +141,7 @@ class Session:
         message.head_seq = kept.head_seq
         message.bytes = self.log.size
         message.epoch = self.log.epoch
-        for follower in self.log.followers:
+        for follower in self.log.followers if followers else ():
             lag_bytes = kept.end_offset - follower.offset
             message.subscribers.append(Subscriber(lag_events=kept.head_seq - follower.seq, lag_bytes=lag_bytes))
         return message

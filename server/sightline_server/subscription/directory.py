@@ -20,8 +20,8 @@ class Subject(Protocol):
         """It has a screen to begin with."""
         ...
 
-    def describe(self) -> Session:
-        """As it is now."""
+    def describe(self, *, followers: bool = True) -> Session:
+        """As it is now; without its followers, if they are not wanted."""
         ...
 
     async def snapshot(self) -> Snapshot:

@@ -296,7 +296,7 @@ class Subscription:
 
     def _introduce(self, place: Place) -> bytes:
         place.introduced = True
-        return sign(SubscribeResponse(header=Header(session=place.subject.describe(), cursor=place.cursor())))
+        return sign(SubscribeResponse(header=Header(session=place.subject.describe(followers=False), cursor=place.cursor())))
 
     def _gone(self, gap: Gap) -> bytes:
         if self._request.on_gap == OnGap.ON_GAP_FAIL:

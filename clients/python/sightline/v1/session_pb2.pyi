@@ -173,7 +173,7 @@ class Session(_message.Message):
 
     @_builtins.property
     def subscribers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Subscriber]:
-        """Those who follow it now, and how far behind they are."""
+        """Those who follow it now, and how far behind they are. Not said in a `header`: a thousand who come at once would each be told of all."""
 
     @_builtins.property
     def tmux(self) -> Global___Tmux:
