@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def counter(meaning: str) -> Any:
+    """A field that begins at 0; `meaning` is what people read in the metrics."""
+    return field(default=0, metadata={"help": meaning})
 
 
 @dataclass(slots=True)
 class Counters:
-    """Work done since the server's start. The bounds that `tests/end_to_end/test_counted_work.py` holds them to are the design.
+    """Work done since the server's start. The bounds that `tests/end_to_end/test_counted_work.py` holds them to are the design."""
 
-    Attributes:
-        events: events encoded: once each, however many read them.
-        event_bytes: bytes of them, framed.
-        commits: transactions of the store.
-        store_reads: reads of blocks that were no longer in memory.
-        responses: messages handed to subscribers' connections.
-        response_bytes: bytes of them.
-        copied_bytes: bytes that were copied to make responses: none where a block is passed on as it is.
-        subscriptions: streams begun.
-    """
-
-    events: int = 0
-    event_bytes: int = 0
-    commits: int = 0
-    store_reads: int = 0
-    responses: int = 0
-    response_bytes: int = 0
-    copied_bytes: int = 0
-    subscriptions: int = 0
-
-
-HELP = {
-    "events": "Events encoded and committed.",
-    "event_bytes": "Bytes of them, as they are sent.",
-    "commits": "Transactions of the store.",
-    "store_reads": "Reads of events that were no longer in memory.",
-    "responses": "Messages handed to subscribers' connections.",
-    "response_bytes": "Bytes of them.",
-    "copied_bytes": "Bytes copied to make them.",
-    "subscriptions": "Subscriptions begun.",
-}
+    events: int = counter("Events encoded and committed: once each, however many read them.")
+    event_bytes: int = counter("Bytes of them, as they are sent.")
+    commits: int = counter("Transactions of the store.")
+    store_reads: int = counter("Reads of events that were no longer in memory.")
+    responses: int = counter("Messages handed to subscribers' connections.")
+    response_bytes: int = counter("Bytes of them.")
+    copied_bytes: int = counter("Bytes copied to make them: none where a block is passed on as it is.")
+    subscriptions: int = counter("Subscriptions begun.")

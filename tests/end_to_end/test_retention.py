@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import grpc
 import pytest
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
+from support.disks import fill, small_disk
 from support.server import PATIENCE, ServerProcess, connect, create, follow, running, until
 from support.store import build_home
 
@@ -69,41 +62,20 @@ def test_a_limit_that_makes_no_sense_is_refused() -> None:
         assert collect(stub, session=2**64 - 1, total=2**64 - 1).events == 0
 
 
-def fill(file: Path) -> None:
-    with file.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
-        while filler.write(bytes(4096)):
-            pass
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    mount = Path(tempfile.mkdtemp(prefix="sl"))
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "none", str(mount)], check=False, capture_output=True
-    )
-    if done.returncode:
-        pytest.skip(f"no small disk to fill here: {done.stderr.decode().strip()}")
-    try:
-        yield mount
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=True)
-        shutil.rmtree(mount, ignore_errors=True)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system can be mounted by root alone")
-def test_room_can_be_made_on_a_disk_that_is_full(small_disk: Path) -> None:
-    build_home(small_disk, sessions=6, bytes_each=4_000_000)
-    server = ServerProcess(small_disk)
-    server.start()
-    filler = small_disk / "filler"
-    try:
-        with connect(server.target) as stub:
-            fill(filler)
-            assert stub.Usage(pb.UsageRequest(), timeout=PATIENCE).free_bytes < 65536
-            removed = collect(stub, total=9_000_000)
-            assert removed.removed_sessions >= 3
-            until(lambda: stub.Usage(pb.UsageRequest(), timeout=PATIENCE).free_bytes > 9_000_000)
-            follow(stub, create(stub, "true").id)
-    finally:
-        filler.unlink()
-        server.close()
+def test_room_can_be_made_on_a_disk_that_is_full() -> None:
+    with small_disk(64 * 1024 * 1024) as home:
+        build_home(home, sessions=6, bytes_each=4_000_000)
+        server = ServerProcess(home)
+        server.start()
+        filler = home / "filler"
+        try:
+            with connect(server.target) as stub:
+                fill(filler)
+                assert stub.Usage(pb.UsageRequest(), timeout=PATIENCE).free_bytes < 65536
+                removed = collect(stub, total=9_000_000)
+                assert removed.removed_sessions >= 3
+                until(lambda: stub.Usage(pb.UsageRequest(), timeout=PATIENCE).free_bytes > 9_000_000)
+                follow(stub, create(stub, "true").id)
+        finally:
+            filler.unlink()
+            server.close()

@@ -61,7 +61,7 @@ class Pump:
         self._committed = 0  # bytes, by this pump
         self._owed: set[asyncio.Future[int]] = set()  # commits of glances that are not done yet
         self._again = False  # something was written meanwhile
-        self._failure: BaseException | None = None  # of such a commit
+        self._failed: asyncio.Future[int] | None = None  # such a commit that failed; the task raises what it did
         self._asleep = False  # the task waits for something to be written
         self._finishing = False
         self._stopping = False
@@ -150,7 +150,9 @@ class Pump:
 
     def _committed_glance(self, follower: _Follower, count: int, committed: asyncio.Future[int]) -> None:
         self._owed.discard(committed)
-        if self._stopped_by(committed):
+        if committed.cancelled() or committed.exception():
+            self._failed = committed
+            self._wake.set()
             return
         follower.reader.advance(count)
         self._committed += count
@@ -159,23 +161,14 @@ class Pump:
             self._again = False
             self._told(GREW)
 
-    def _stopped_by(self, committed: asyncio.Future[int]) -> bool:
-        """Whether it failed; the task then says so."""
-        failure = None if committed.cancelled() else committed.exception()
-        if failure is None and not committed.cancelled():
-            return False
-        self._failure = failure or asyncio.CancelledError()
-        self._wake.set()
-        return True
-
     async def _run(self) -> None:
         try:
             while not self._stopping:
                 self._wake.clear()
                 if self._owed:
                     await asyncio.wait(self._owed)
-                if self._failure:
-                    raise self._failure
+                if self._failed:
+                    self._failed.result()
                 before = self._committed
                 more = False
                 for follower in self._followers:

@@ -6,11 +6,12 @@ import asyncio
 import os
 import resource
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from sightline.v1.session_service_pb2 import Metric, MetricsResponse
 
-from sightline_server.metrics import HELP, Counters
+from sightline_server.metrics import Counters
 from sightline_server.sessions.registry import Registry
 
 COUNTER = Metric.KIND_COUNTER
@@ -24,8 +25,9 @@ def answer(registry: Registry, counters: Counters) -> MetricsResponse:
 
 def work(counters: Counters) -> Iterator[Metric]:
     """What was done."""
-    for name, meaning in HELP.items():
-        yield Metric(name=f"sightline_{name}_total", kind=COUNTER, help=meaning, value=getattr(counters, name))
+    for each in fields(counters):
+        value = getattr(counters, each.name)
+        yield Metric(name=f"sightline_{each.name}_total", kind=COUNTER, help=each.metadata["help"], value=value)
 
 
 def following(registry: Registry) -> Iterator[Metric]:

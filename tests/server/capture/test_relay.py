@@ -20,6 +20,7 @@ import pytest
 from sightline_server.capture import relay, relay_link
 from sightline_server.capture.relay import SEGMENT_BYTES, SEGMENTS, Files, Mover, Segments
 from sightline_server.capture.spool import Loss, SpoolReader
+from support.disks import room, small_disk
 
 WAIT = 20.0  # s, for anything that is waited for
 STANDARD_SIGNALS = (1 << 31) - 1  # in the masks of /proc; those above it glibc keeps for itself or are real-time
@@ -227,34 +228,15 @@ def test_without_splice_bytes_are_copied_and_kept_over_a_failed_write(tmp_path: 
     assert read(tmp_path, "stdout") == b"onetwo"
 
 
-@contextmanager
-def tiny_disk(directory: Path, size: int) -> Iterator[Path]:
-    """A tmpfs of `size` bytes; needs root."""
-    directory.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", directory], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small disk to fill here: {mounted.stderr.decode().strip()}")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "-l", directory], check=True)
-
-
-def is_full(disk: Path) -> bool:
-    return os.statvfs(disk).f_bavail == 0
-
-
-def test_a_full_disk_holds_the_program_and_nothing_is_lost(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk", 2 * SEGMENT_BYTES) as disk:
+def test_a_full_disk_holds_the_program_and_nothing_is_lost() -> None:
+    with small_disk(2 * SEGMENT_BYTES) as disk:
         spool, ballast = disk / "spool", disk / "ballast"
         spool.mkdir()
         ballast.write_bytes(bytes(SEGMENT_BYTES))
         expected = b"".join(b"%d\n" % number for number in range(1, 700_001))
         assert SEGMENT_BYTES < len(expected) < 2 * SEGMENT_BYTES - 65536
         pid = run(spool, "seq", "700000")
-        until(lambda: is_full(disk))
+        until(lambda: not room(disk))
         assert relay_link.read_exit(spool) is None
         ballast.unlink()
         finished(pid)
@@ -366,14 +348,14 @@ def test_a_later_pane_relay_goes_on_behind_the_first(tmp_path: Path) -> None:
 
 
 def test_a_pane_on_a_full_disk_loses_counts_and_goes_on(tmp_path: Path) -> None:
-    with tiny_disk(tmp_path / "disk", SEGMENT_BYTES) as disk, pane(disk) as (terminal, process):
+    with small_disk(SEGMENT_BYTES) as disk, pane(disk) as (terminal, process):
         ballast = disk / "ballast"
         until((disk / "started").exists)
         ballast.write_bytes(bytes(SEGMENT_BYTES // 2))
         stream = COUNTERS[:SEGMENT_BYTES]
         terminal.settimeout(WAIT)
         terminal.sendall(stream)
-        until(lambda: is_full(disk))
+        until(lambda: not room(disk))
         ballast.unlink()
         until(lambda: (disk / "terminal.lost").exists() and (disk / "terminal.lost").stat().st_size)
         terminal.sendall(b"after")
