@@ -155,8 +155,8 @@ class NameTaken(AlreadyThere):
     text = "a live session is called {name!r} already: choose another name, or stop that one first"
 
 
-class PaneFollowed(AlreadyThere):
-    text = "pane {target!r} is followed already, by session {session!r}"
+class SourceFollowed(AlreadyThere):
+    text = "{target!r} is followed already, by session {session!r}"
 
 
 class RequestIdReused(AlreadyThere):

@@ -226,7 +226,7 @@ def test_an_adopted_pane_is_followed_steered_and_let_go_without_a_trace(grpc_stu
     until(lambda: shows(grpc_stub, "mine", "42"))
     with pytest.raises(grpc.RpcError) as error:
         adopt(grpc_stub, users)
-    assert reason_of(error.value) == "PANE_FOLLOWED"
+    assert reason_of(error.value) == "SOURCE_FOLLOWED"
     resize = pb.ResizeRequest(session="mine")
     resize.terminal.columns, resize.terminal.rows = 100, 30
     with pytest.raises(grpc.RpcError) as error:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sightline_server.capture import processes, relay_link, tmux_pipe
-from sightline_server.capture.tmux_pane import Held
+from sightline_server.capture import processes, relay_link
+from sightline_server.capture.tmux import pipe as tmux_pipe
+from sightline_server.capture.tmux.pane import Held
 from sightline_server.settings import Settings, load
 
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL

@@ -10,12 +10,12 @@ the sink's `position`, committed together with the events read from it: after `k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sightline.v1.event_pb2 import CaptureState, Channel, Event
+from sightline.v1.event_pb2 import CaptureState, Channel, Completed, Event
 from sightline.v1.session_pb2 import SessionKind, Snapshot
 
 
@@ -32,6 +32,8 @@ class Ending:
         error: why, for people; empty when there is nothing to add.
         descendants_left: processes of the session that were still running.
         screen: a terminal's last screen; None where there is none.
+        labels: what the session leaves behind by name.
+        said: the end in the program's own words, which beat what was observed; None where it said nothing.
     """
 
     exit_code: int | None = None
@@ -42,6 +44,8 @@ class Ending:
     error: str = ""
     descendants_left: int = 0
     screen: Snapshot | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    said: Completed | None = None
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,21 @@ class Sink(Protocol):
         """The source's own spool directory: exists, mode 0700, removed when the session has ended."""
         ...
 
-    def position(self, source: str) -> int:
-        """How many bytes of `source` (a spool's name) are in the log; 0 at first."""
+    def position(self, spool: str) -> int:
+        """How many bytes of a spool are in the log; 0 at first. A spool has the name of its source, unless it was given one."""
         ...
 
-    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
-        """Logs each chunk as one `output` event and moves `position(source)` there, in one transaction.
+    def output(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+    ) -> asyncio.Future[int]:
+        """Logs each chunk as one `output` event of `source` and moves `position(spool or source)` there, in one transaction.
 
         The future is done when that is committed, often at once; it waits, without losing anything, while the disk is full. Its
         result is the last event's `seq`. A chunk is 1 to 65536 bytes.
         """
         ...
 
-    async def event(self, event: Event, source: str, position: int | None = None) -> int:
+    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         """Logs an event whose payload is set and returns its `seq` when it is committed; `position` as in `output`."""
         ...
 

@@ -1,28 +1,24 @@
-"""The kinds of sources: from a request, or a stored session, to what the session follows. A new kind begins with a line here."""
+"""Which kind of source a request or a stored session means, and all kinds together. A new kind begins with a line here."""
 
 from __future__ import annotations
 
-import os
+import asyncio
+import socket
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from sightline.v1.event_pb2 import Error
-from sightline.v1.session_pb2 import Command, SessionKind, Terminal, Tmux
+from sightline.v1.session_pb2 import Command, SessionKind
 from sightline.v1.session_pb2 import Session as SessionMessage
-from sightline.v1.session_service_pb2 import Candidate, CreateRequest
+from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverRequest
 
-from sightline_server.capture import tmux_discovery
 from sightline_server.capture.base import Sink, Source
-from sightline_server.capture.command import CommandSource
 from sightline_server.capture.inotify import Inotify
-from sightline_server.capture.tmux import AdoptedSource, TerminalSource
-from sightline_server.capture.tmux_private import PrivateServer
-from sightline_server.capture.tmux_server import TmuxServer
-from sightline_server.errors import BadField, CwdNotFound, EmptyArgv, NotYetBuilt
+from sightline_server.capture.kind import Kind, Shared
+from sightline_server.capture.kinds.command import CommandKind
+from sightline_server.capture.kinds.terminal import TerminalKind
+from sightline_server.capture.kinds.tmux import TmuxKind
+from sightline_server.errors import BadField, NotYetBuilt
 from sightline_server.settings import Settings
-
-DEFAULT_TERMINAL = Terminal(columns=80, rows=24)
-MAX_CELLS = 10_000  # columns or rows of a terminal
 
 NOT_YET: Mapping[str, str] = {
     "screen": "following a GNU screen session",
@@ -37,134 +33,98 @@ HOLDERS_NOT_YET: Mapping[Command.Holder.ValueType, str] = {
 
 
 class Sources:
-    """Makes sources, and holds what they share.
+    """All kinds, behind one face.
 
     Args:
-        settings: where the private tmux server is.
+        settings: where the server lives.
         environ: what a session's environment starts from, unless its request says otherwise.
     """
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
-        self._settings = settings
-        self._environ = environ
         self._inotify = Inotify()
-        self._private: PrivateServer | None = None
-        self._tmux_servers: dict[str, TmuxServer] = {}
+        shared = Shared(settings, environ, self._inotify)
+        self._command = CommandKind(shared)
+        self._terminal = TerminalKind(shared)
+        self._tmux = TmuxKind(shared)
+        self._all: Sequence[Kind] = (self._command, self._terminal, self._tmux)
+        self._hostname = socket.gethostname()
 
     async def close(self) -> None:
         """The server goes."""
-        if self._private is not None:
-            await self._private.close()
-        for server in self._tmux_servers.values():
-            await server.close()
+        for kind in self._all:
+            await kind.close()
         self._inotify.close()
-
-    def _private_server(self) -> PrivateServer:
-        if self._private is None:
-            self._private = PrivateServer(self._settings.home)
-        return self._private
-
-    def _tmux_server(self, socket_path: str) -> TmuxServer:
-        """The user's server on this socket, one for all of its panes."""
-        if socket_path not in self._tmux_servers:
-            self._tmux_servers[socket_path] = TmuxServer(Path(socket_path))
-        return self._tmux_servers[socket_path]
 
     # --- from a request
 
-    def check(self, request: CreateRequest) -> None:
-        """Refuses what no state of things could fulfil."""
-        origin = request.WhichOneof("origin")
-        if origin is None:
-            raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
-        if origin in NOT_YET:
-            raise NotYetBuilt(what=NOT_YET[origin])
-        if origin == "command":
-            self._check_command(request.command)
+    def of_request(self, request: CreateRequest) -> Kind:
+        """The kind that a request means. Raises `BadField` where it means none."""
+        if not self.is_here(request.host):
+            raise NotYetBuilt(what="starting a session on another host")
+        if request.steps:
+            raise NotYetBuilt(what="a recipe of steps")
+        match request.WhichOneof("origin"):
+            case None:
+                raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
+            case "command":
+                return self._of_command(request.command)
+            case "tmux":
+                return self._tmux
+            case other:
+                raise NotYetBuilt(what=NOT_YET[other])
 
-    def _check_command(self, command: Command) -> None:
-        if not command.argv or not command.argv[0]:
-            raise EmptyArgv
+    def _of_command(self, command: Command) -> Kind:
         if command.holder in HOLDERS_NOT_YET:
             raise NotYetBuilt(what=HOLDERS_NOT_YET[command.holder])
-        if command.holder == Command.HOLDER_TMUX and not command.HasField("terminal"):
-            raise BadField(field="command.holder", problem="tmux holds terminals: set `terminal` too")
-        for name, cells in (("columns", command.terminal.columns), ("rows", command.terminal.rows)):
-            if cells > MAX_CELLS:
-                raise BadField(field=f"command.terminal.{name}", problem=f"at most {MAX_CELLS}")
-        if any("\0" in word for word in command.argv):
-            raise BadField(field="command.argv", problem="a zero byte ends a word for every program: it cannot be given")
+        if command.holder == Command.HOLDER_TMUX or command.HasField("terminal"):
+            return self._terminal
+        return self._command
 
-    def words(self, request: CreateRequest) -> Sequence[str]:
-        """What a name could be made of."""
-        return request.command.argv or [request.tmux.target.partition(":")[0].lstrip("%$@")]
+    # --- from a session's record
 
-    async def resolve(self, request: CreateRequest) -> Tmux | None:
-        """The pane that a request means, by its id; None when it means none."""
-        if request.WhichOneof("origin") != "tmux":
-            return None
-        return await tmux_discovery.resolve(request.tmux)
-
-    def record(self, request: CreateRequest, tmux: Tmux | None) -> SessionMessage:
-        """A new session's record, as far as its source determines it."""
-        if tmux is not None:
-            return SessionMessage(kind=SessionKind.SESSION_KIND_TMUX, tmux=tmux)
-        command = request.command
-        record = SessionMessage(kind=SessionKind.SESSION_KIND_COMMAND, argv=command.argv, cwd=directory(request.cwd))
-        if command.HasField("terminal"):
-            record.kind = SessionKind.SESSION_KIND_TERMINAL
-            record.terminal.columns = command.terminal.columns or DEFAULT_TERMINAL.columns
-            record.terminal.rows = command.terminal.rows or DEFAULT_TERMINAL.rows
-        return record
-
-    def new(self, request: CreateRequest, record: SessionMessage, sink: Sink) -> Source:
-        """The source of a new session, to be started."""
-        if record.kind == SessionKind.SESSION_KIND_COMMAND:
-            return CommandSource(
-                sink,
-                self._inotify,
-                argv=record.argv,
-                env=self._environment(request),
-                cwd=record.cwd,
-                stdin_open=request.command.stdin == Command.STDIN_OPEN,
-            )
-        if record.kind == SessionKind.SESSION_KIND_TERMINAL:
-            return TerminalSource(
-                sink,
-                self._inotify,
-                self._private_server(),
-                argv=record.argv,
-                env=self._environment(request),
-                cwd=record.cwd,
-                columns=record.terminal.columns,
-                rows=record.terminal.rows,
-            )
-        return AdoptedSource(sink, self._inotify, self._tmux_server(record.tmux.socket_path), pane=record.tmux)
-
-    def _environment(self, request: CreateRequest) -> dict[str, str]:
-        return {**({} if request.clear_env else self._environ), **request.env}
-
-    # --- from a stored session
+    def of_record(self, record: SessionMessage) -> Kind:
+        """The kind that a session is of."""
+        match record.kind:
+            case SessionKind.SESSION_KIND_COMMAND:
+                return self._command
+            case SessionKind.SESSION_KIND_TERMINAL:
+                return self._terminal
+            case _:
+                return self._tmux
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
         """The source of a session that had not ended, to be resumed."""
-        if record.kind == SessionKind.SESSION_KIND_COMMAND:
-            return CommandSource(sink, self._inotify)
-        if record.kind == SessionKind.SESSION_KIND_TERMINAL:
-            return TerminalSource(sink, self._inotify, self._private_server())
-        return AdoptedSource(sink, self._inotify, self._tmux_server(record.tmux.socket_path))
+        return self.of_record(record).resumed(record, sink)
+
+    def are_same(self, record: SessionMessage, other: SessionMessage) -> bool:
+        """Whether two sessions follow one and the same thing."""
+        return record.kind == other.kind and record.host == other.host and self.of_record(record).is_same(record, other)
 
     # --- looking around
 
-    async def discover(self, socket_paths: Sequence[str]) -> tuple[list[Candidate], list[Error]]:
+    def is_here(self, host: str) -> bool:
+        """Whether a host's name means the server's own."""
+        return host in {"", "localhost", self._hostname}
+
+    async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:
         """What could be adopted, and what could not be looked at."""
-        return await tmux_discovery.discover(socket_paths, self._settings.tmux_socket)
+        if not all(map(self.is_here, request.hosts)):
+            raise NotYetBuilt(what="looking at other hosts")
+        found = await asyncio.gather(*(kind.discover(request) for kind in self._all))
+        return [one for candidates, _ in found for one in candidates], [one for _, problems in found for one in problems]
 
 
-def directory(cwd: str) -> str:
-    """An absolute directory: the home of the server's user when none is given. Raises `CwdNotFound` for a relative one."""
-    if not cwd:
-        return str(Path.home())
-    if not os.path.isabs(cwd):
-        raise CwdNotFound(cwd=cwd)
-    return os.path.normpath(cwd)
+def as_record(candidate: Candidate) -> SessionMessage:
+    """What a session that follows this candidate would say of its source."""
+    return SessionMessage(
+        kind=candidate.kind,
+        host=candidate.host,
+        tmux=candidate.tmux if candidate.HasField("tmux") else None,
+        screen=candidate.screen if candidate.HasField("screen") else None,
+        typescript=candidate.typescript if candidate.HasField("typescript") else None,
+    )
+
+
+def target_of(record: SessionMessage) -> str:
+    """What an adopted session follows, in the words of the request that adopted it."""
+    return record.tmux.target or record.screen.name or record.typescript.path

@@ -156,6 +156,18 @@ class SessionService(pb_grpc.SessionServiceServicer):
         return await keeping.collect(self._retention, request)
 
     @with_status
+    async def WatchDirectory(self, request: pb.WatchDirectoryRequest, context: Context) -> pb.WatchDirectoryResponse:
+        raise NotYetBuilt(what="looking for typescripts in a directory")
+
+    @with_status
+    async def UnwatchDirectory(self, request: pb.UnwatchDirectoryRequest, context: Context) -> pb.UnwatchDirectoryResponse:
+        raise NotYetBuilt(what="looking for typescripts in a directory")
+
+    @with_status
+    async def ListDirectories(self, request: pb.ListDirectoriesRequest, context: Context) -> pb.ListDirectoriesResponse:
+        raise NotYetBuilt(what="looking for typescripts in a directory")
+
+    @with_status
     async def Metrics(self, request: pb.MetricsRequest, context: Context) -> pb.MetricsResponse:
         return metrics.answer(self._registry, self._counters)
 

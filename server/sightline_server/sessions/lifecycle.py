@@ -54,12 +54,15 @@ def may_follow(before: SessionState.ValueType, after: SessionState.ValueType) ->
 
 def completed(ending: Ending, asked: Asked) -> Completed:
     """What the session's last event says."""
+    if ending.said is not None:
+        return ending.said
     last = Completed(
         outcome=outcome(ending, asked),
         signal=ending.signal,
         error=ending.error,
         error_code="" if ending.started else "NOT_STARTED",
         descendants_left=ending.descendants_left,
+        labels=ending.labels,
     )
     if ending.exit_code is not None:
         last.exit_code = ending.exit_code

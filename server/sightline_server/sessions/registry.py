@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sightline.v1.event_pb2 import CaptureState, Event, SessionState, StateChanged
 from sightline.v1.session_pb2 import Session as SessionMessage
-from sightline.v1.session_pb2 import SessionKind, Tmux
+from sightline.v1.session_pb2 import SessionKind
 from sightline.v1.session_service_pb2 import (
     CreateRequest,
     DiscoverRequest,
@@ -25,17 +25,17 @@ from sightline.v1.session_service_pb2 import (
 )
 
 from sightline_server.capture.base import Ending
-from sightline_server.capture.sources import Sources
+from sightline_server.capture.sources import Sources, as_record, target_of
 from sightline_server.errors import (
     BadField,
     BadPageToken,
     Draining,
     NameTaken,
     NotYetBuilt,
-    PaneFollowed,
     RequestIdReused,
     SessionLive,
     SessionNotFound,
+    SourceFollowed,
 )
 from sightline_server.log.committer import Committer, Refusal
 from sightline_server.log.session_log import Draft, SessionLog
@@ -252,13 +252,9 @@ class Registry:
             names.check(request.name)
         if len(request.request_id) > MAX_REQUEST_ID:
             raise BadField(field="request_id", problem=f"at most {MAX_REQUEST_ID} characters")
-        if request.host not in ("", "localhost", self._hostname):
-            raise NotYetBuilt(what="starting a session on another host")
-        if request.steps:
-            raise NotYetBuilt(what="a recipe of steps")
         if request.HasField("agent"):
             raise NotYetBuilt(what="running an agent with typed events")
-        self._sources.check(request)
+        self._sources.of_request(request).check(request)
 
     async def _requested(self, request_id: str, fingerprint: bytes) -> Session | None:
         pending = self._creating.get(request_id)
@@ -272,14 +268,14 @@ class Registry:
         return self.find(row.session_id)
 
     async def _create(self, request: CreateRequest, fingerprint: bytes) -> Session:
-        tmux = await self._sources.resolve(request)
+        kind = self._sources.of_request(request)
+        record = await kind.record(request)
         for session in self._live.values():
-            if tmux is not None and same_pane(session.record, tmux):
-                raise PaneFollowed(target=tmux.target, session=session.record.name)
-        name = request.name or names.invent(self._sources.words(request), self._by_name.__contains__)
+            if self._sources.are_same(session.record, record):
+                raise SourceFollowed(target=target_of(record), session=session.record.name)
+        name = request.name or names.invent(kind.words(request), self._by_name.__contains__)
         if name in self._by_name:
             raise NameTaken(name=name)
-        record = self._sources.record(request, tmux)
         record.id = secrets.token_hex(8)
         record.name = name
         record.labels.update(request.labels)
@@ -312,7 +308,7 @@ class Registry:
         session.directory.mkdir(mode=0o700, parents=True)
         for tell in list(self.on_join):
             tell(session)
-        session.source = self._sources.new(request, session.record, session)
+        session.source = self._sources.of_request(request).new(request, session.record, session)
         await session.source.start()
         state, reason = STATE_BEHIND_NAME.get(
             session.record.kind, (SessionState.SESSION_STATE_UNKNOWN, "a terminal's program may be doing anything")
@@ -359,22 +355,13 @@ class Registry:
 
     async def discover(self, request: DiscoverRequest) -> DiscoverResponse:
         """What could be adopted, and which of it is followed already."""
-        if request.hosts and set(request.hosts) - {"localhost", self._hostname}:
-            raise NotYetBuilt(what="looking at other hosts")
-        candidates, problems = await self._sources.discover(list(request.socket_paths))
+        candidates, problems = await self._sources.discover(request)
         for candidate in candidates:
+            found = as_record(candidate)
             for session in self._live.values():
-                if same_pane(session.record, candidate.tmux):
+                if self._sources.are_same(session.record, found):
                     candidate.session_id = session.session_id
         return DiscoverResponse(candidates=candidates, problems=problems)
-
-
-def same_pane(record: SessionMessage, pane: Tmux) -> bool:
-    """Whether a session follows this pane."""
-    return record.kind == SessionKind.SESSION_KIND_TMUX and (record.tmux.server_pid, record.tmux.pane_id) == (
-        pane.server_pid,
-        pane.pane_id,
-    )
 
 
 def matches(record: SessionMessage, request: ListRequest) -> bool:

@@ -31,7 +31,7 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
 from sightline.v1.session_service_pb2 import Delivery, Filter, SendRequest, SendResponse
 
 from sightline_server.capture.base import Ending, Source, Typed
-from sightline_server.capture.sources import MAX_CELLS
+from sightline_server.capture.kind import MAX_CELLS
 from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError, SourceGone
 from sightline_server.log.record import MAX_EVENT
 from sightline_server.log.session_log import Draft, SessionLog
@@ -160,18 +160,20 @@ class Session:
     def position(self, source: str) -> int:
         return self.log.position(source)
 
-    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
+    def output(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+    ) -> asyncio.Future[int]:
         drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
         if self.log.has_room:
-            return self.log.append(drafts, position=(source, position))
-        return asyncio.ensure_future(self._output_when_there_is_room(drafts, (source, position)))
+            return self.log.append(drafts, position=(spool or source, position))
+        return asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
 
     async def _output_when_there_is_room(self, drafts: Sequence[Draft], position: tuple[str, int]) -> int:
         await self.log.room()
         return await self.log.append(drafts, position=position)
 
-    async def event(self, event: Event, source: str, position: int | None = None) -> int:
-        return await self.log.append([Draft(source, event)], position=None if position is None else (source, position))
+    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
+        return await self.log.append([Draft(source, event)], position=None if position is None else (spool or source, position))
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         if self.live and (self.record.capture, self.record.capture_reason) != (state, reason):

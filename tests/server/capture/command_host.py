@@ -60,7 +60,9 @@ class JournalSink:
     def position(self, source: str) -> int:
         return self._positions.get(source, 0)
 
-    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
+    def output(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+    ) -> asyncio.Future[int]:
         data = b"".join(chunks)
         os.writev(self._fd, [RECORD.pack(SOURCES.index(source), position, len(data)), data])
         self._positions[source] = position
@@ -68,7 +70,7 @@ class JournalSink:
         done.set_result(0)
         return done
 
-    async def event(self, event: Event, source: str, position: int | None = None) -> int:
+    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         raise AssertionError(f"nothing should be lost: {event}")
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:

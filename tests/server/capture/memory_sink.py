@@ -44,31 +44,35 @@ class MemorySink:
     def position(self, source: str) -> int:
         return self.positions.get(source, 0)
 
-    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
+    def output(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+    ) -> asyncio.Future[int]:
         if self.gate.is_set():
-            return committed(self._output(source, channel, chunks, position))
-        return asyncio.ensure_future(self._output_later(source, channel, chunks, position))
+            return committed(self._output(source, channel, chunks, position, spool or source))
+        return asyncio.ensure_future(self._output_later(source, channel, chunks, position, spool or source))
 
-    async def _output_later(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> int:
+    async def _output_later(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str
+    ) -> int:
         await self.gate.wait()
-        return self._output(source, channel, chunks, position)
+        return self._output(source, channel, chunks, position, spool or source)
 
-    def _output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> int:
+    def _output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str) -> int:
         assert not self.endings, "output after the end"
         assert chunks
         assert all(1 <= len(chunk) <= 65536 for chunk in chunks)
-        assert position >= self.position(source) + sum(map(len, chunks))
+        assert position >= self.position(spool) + sum(map(len, chunks))
         for chunk in chunks:
             self._log(Event(output=Output(channel=channel, data=chunk)), source)
-        self._move(source, position)
+        self._move(spool, position)
         return len(self.events)
 
-    async def event(self, event: Event, source: str, position: int | None = None) -> int:
+    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         await self.gate.wait()
         assert not self.endings, "an event after the end"
         assert event.WhichOneof("payload")
         self._log(event, source)
-        self._move(source, position)
+        self._move(spool or source, position)
         return len(self.events)
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:

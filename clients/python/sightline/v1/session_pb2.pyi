@@ -117,6 +117,10 @@ class Session(_message.Message):
     SUBSCRIBERS_FIELD_NUMBER: _builtins.int
     TMUX_FIELD_NUMBER: _builtins.int
     TERMINAL_FIELD_NUMBER: _builtins.int
+    SCREEN_FIELD_NUMBER: _builtins.int
+    TYPESCRIPT_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id: unique for ever, made by the server."""
     name: _builtins.str
@@ -155,6 +159,10 @@ class Session(_message.Message):
     """The exit code, where it ended with one."""
     signal: _builtins.int
     """The signal that ended it; 0: none."""
+    holder: Global___Command.Holder.ValueType
+    """What holds a program that Sightline started."""
+    steps: _builtins.int
+    """How many steps of a recipe come before the command; 0: none."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own marks."""
@@ -182,6 +190,14 @@ class Session(_message.Message):
     @_builtins.property
     def terminal(self) -> Global___Terminal:
         """The terminal's size; unset where there is none."""
+
+    @_builtins.property
+    def screen(self) -> Global___Screen:
+        """The GNU screen session that holds it, adopted or ours; set with `typescript` where a screen session and a typescript are one."""
+
+    @_builtins.property
+    def typescript(self) -> Global___Typescript:
+        """The typescript that is followed."""
 
     def __init__(
         self,
@@ -211,10 +227,14 @@ class Session(_message.Message):
         subscribers: _abc.Iterable[Global___Subscriber] | None = ...,
         tmux: Global___Tmux | None = ...,
         terminal: Global___Terminal | None = ...,
+        screen: Global___Screen | None = ...,
+        typescript: Global___Typescript | None = ...,
+        holder: Global___Command.Holder.ValueType = ...,
+        steps: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "create_time", b"create_time", "end_time", b"end_time", "exit_code", b"exit_code", "terminal", b"terminal", "tmux", b"tmux"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "create_time", b"create_time", "end_time", b"end_time", "exit_code", b"exit_code", "screen", b"screen", "terminal", b"terminal", "tmux", b"tmux", "typescript", b"typescript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "agent", b"agent", "argv", b"argv", "bytes", b"bytes", "capture", b"capture", "capture_reason", b"capture_reason", "create_time", b"create_time", "cwd", b"cwd", "end_time", b"end_time", "epoch", b"epoch", "exit_code", b"exit_code", "head_seq", b"head_seq", "host", b"host", "id", b"id", "kind", b"kind", "labels", b"labels", "name", b"name", "oldest_seq", b"oldest_seq", "outcome", b"outcome", "signal", b"signal", "state", b"state", "subscribers", b"subscribers", "terminal", b"terminal", "tmux", b"tmux", "turn_id", b"turn_id", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "agent", b"agent", "argv", b"argv", "bytes", b"bytes", "capture", b"capture", "capture_reason", b"capture_reason", "create_time", b"create_time", "cwd", b"cwd", "end_time", b"end_time", "epoch", b"epoch", "exit_code", b"exit_code", "head_seq", b"head_seq", "holder", b"holder", "host", b"host", "id", b"id", "kind", b"kind", "labels", b"labels", "name", b"name", "oldest_seq", b"oldest_seq", "outcome", b"outcome", "screen", b"screen", "signal", b"signal", "state", b"state", "steps", b"steps", "subscribers", b"subscribers", "terminal", b"terminal", "tmux", b"tmux", "turn_id", b"turn_id", "typescript", b"typescript", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -437,18 +457,28 @@ class Screen(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    PID_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, `NAME` or `PID.NAME`."""
+    pid: _builtins.int
+    """Set by the server: the screen process's pid."""
+    window: _builtins.int
+    """The window's number; unset: the one that is current when it is adopted."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        pid: _builtins.int = ...,
+        window: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_window", b"_window", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_window", b"_window", "name", b"name", "pid", b"pid", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__window: _TypeAlias = _typing.Literal["window"]  # noqa: Y015
+    _WhichOneofArgType__window: _TypeAlias = _typing.Literal["_window", b"_window"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__window) -> _WhichOneofReturnType__window | None: ...
 
 Global___Screen: _TypeAlias = Screen  # noqa: Y015
 
@@ -511,16 +541,22 @@ class Published(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
+    TERMINAL_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
     """The program that will publish; empty: any."""
+    @_builtins.property
+    def terminal(self) -> Global___Terminal:
+        """The size of the terminal whose output is published; unset: there is none."""
+
     def __init__(
         self,
         *,
         producer_id: _builtins.str = ...,
+        terminal: Global___Terminal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["terminal", b"terminal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer_id", b"producer_id", "terminal", b"terminal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

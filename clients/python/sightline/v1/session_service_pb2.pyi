@@ -29,6 +29,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _WatchFiles:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WatchFilesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WatchFiles.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WATCH_FILES_UNSPECIFIED: _WatchFiles.ValueType  # 0
+    """On where an agent runs, else off."""
+    WATCH_FILES_ON: _WatchFiles.ValueType  # 1
+    """Yes, whatever runs there."""
+    WATCH_FILES_OFF: _WatchFiles.ValueType  # 2
+    """No."""
+
+class WatchFiles(_WatchFiles, metaclass=_WatchFilesEnumTypeWrapper):
+    """Whether changes of files become events."""
+
+WATCH_FILES_UNSPECIFIED: WatchFiles.ValueType  # 0
+"""On where an agent runs, else off."""
+WATCH_FILES_ON: WatchFiles.ValueType  # 1
+"""Yes, whatever runs there."""
+WATCH_FILES_OFF: WatchFiles.ValueType  # 2
+"""No."""
+Global___WatchFiles: _TypeAlias = WatchFiles  # noqa: Y015
+
 class _Delivery:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -279,6 +303,8 @@ class CreateRequest(_message.Message):
     TYPESCRIPT_FIELD_NUMBER: _builtins.int
     TRANSCRIPT_FIELD_NUMBER: _builtins.int
     PUBLISHED_FIELD_NUMBER: _builtins.int
+    LOG_STEPS_FIELD_NUMBER: _builtins.int
+    WATCH_FILES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`[A-Za-z0-9._-]{1,64}`, unique among live sessions; empty: the server makes one from the command."""
     request_id: _builtins.str
@@ -291,6 +317,10 @@ class CreateRequest(_message.Message):
     """Start from an empty environment, so that `env` is the whole of it; false: from the server's."""
     keep_raw: _builtins.bool
     """Keep an agent's own lines in `Event.raw`."""
+    log_steps: _builtins.bool
+    """The steps' output goes to the server's own log as well."""
+    watch_files: Global___WatchFiles.ValueType
+    """Whether changes of files below `cwd` become `file_changed` events."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own marks."""
@@ -350,10 +380,12 @@ class CreateRequest(_message.Message):
         typescript: _session_pb2.Typescript | None = ...,
         transcript: _session_pb2.Transcript | None = ...,
         published: _session_pb2.Published | None = ...,
+        log_steps: _builtins.bool = ...,
+        watch_files: Global___WatchFiles.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "command", b"command", "origin", b"origin", "published", b"published", "screen", b"screen", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "clear_env", b"clear_env", "command", b"command", "cwd", b"cwd", "env", b"env", "host", b"host", "keep_raw", b"keep_raw", "labels", b"labels", "name", b"name", "origin", b"origin", "published", b"published", "request_id", b"request_id", "screen", b"screen", "steps", b"steps", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "clear_env", b"clear_env", "command", b"command", "cwd", b"cwd", "env", b"env", "host", b"host", "keep_raw", b"keep_raw", "labels", b"labels", "log_steps", b"log_steps", "name", b"name", "origin", b"origin", "published", b"published", "request_id", b"request_id", "screen", b"screen", "steps", b"steps", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript", "watch_files", b"watch_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_origin: _TypeAlias = _typing.Literal["command", "tmux", "screen", "typescript", "transcript", "published"]  # noqa: Y015
     _WhichOneofArgType_origin: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
@@ -533,6 +565,7 @@ class DiscoverRequest(_message.Message):
 
     HOSTS_FIELD_NUMBER: _builtins.int
     SOCKET_PATHS_FIELD_NUMBER: _builtins.int
+    DIRECTORIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The hosts to look at; empty: the server's own."""
@@ -541,15 +574,20 @@ class DiscoverRequest(_message.Message):
     def socket_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """tmux sockets to look at beside the user's default ones."""
 
+    @_builtins.property
+    def directories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Directories to look for typescripts in, beside those that are watched; below a host's own home where they are not absolute."""
+
     def __init__(
         self,
         *,
         hosts: _abc.Iterable[_builtins.str] | None = ...,
         socket_paths: _abc.Iterable[_builtins.str] | None = ...,
+        directories: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts", "socket_paths", b"socket_paths"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directories", b"directories", "hosts", b"hosts", "socket_paths", b"socket_paths"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1121,6 +1159,7 @@ class SubscribeRequest(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     UNTIL_CAUGHT_UP_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    OMIT_ECHO_FIELD_NUMBER: _builtins.int
     tail: _builtins.int
     """So many events before now, counting those that match the filter."""
     view: Global___View.ValueType
@@ -1135,6 +1174,8 @@ class SubscribeRequest(_message.Message):
     """Begin with a snapshot of each terminal session, and the events behind it; needs the start `latest`, or none."""
     until_caught_up: _builtins.bool
     """End with CAUGHT_UP when all that was there at the start has been sent."""
+    omit_echo: _builtins.bool
+    """With the view TEXT: leave the terminal's echo of what was typed through Sightline out."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids or names, or `*` for all sessions, also those to come. Must not be empty; at most 10000."""
@@ -1182,10 +1223,11 @@ class SubscribeRequest(_message.Message):
         snapshot: _builtins.bool = ...,
         until_caught_up: _builtins.bool = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
+        omit_echo: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "pacing", b"pacing", "start", b"start", "tail", b"tail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "max_lag_bytes", b"max_lag_bytes", "on_gap", b"on_gap", "on_slow", b"on_slow", "pacing", b"pacing", "sessions", b"sessions", "snapshot", b"snapshot", "start", b"start", "tail", b"tail", "until_caught_up", b"until_caught_up", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "max_lag_bytes", b"max_lag_bytes", "omit_echo", b"omit_echo", "on_gap", b"on_gap", "on_slow", b"on_slow", "pacing", b"pacing", "sessions", b"sessions", "snapshot", b"snapshot", "start", b"start", "tail", b"tail", "until_caught_up", b"until_caught_up", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["after", "latest", "tail", "at_time"]  # noqa: Y015
     _WhichOneofArgType_start: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
@@ -2119,6 +2161,174 @@ class CollectResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CollectResponse: _TypeAlias = CollectResponse  # noqa: Y015
+
+@_typing.final
+class Directory(_message.Message):
+    """Where typescripts appear."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    FROM_SETTINGS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path."""
+    host: _builtins.str
+    """Its host; empty: the server's own."""
+    from_settings: _builtins.bool
+    """It comes from the server's settings, and is looked at for as long as they name it."""
+    problem: _builtins.str
+    """Why it cannot be looked at just now; empty: it is."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        host: _builtins.str = ...,
+        from_settings: _builtins.bool = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_settings", b"from_settings", "host", b"host", "path", b"path", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Directory: _TypeAlias = Directory  # noqa: Y015
+
+@_typing.final
+class WatchDirectoryRequest(_message.Message):
+    """Which directory to look at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path."""
+    host: _builtins.str
+    """Its host; empty: the server's own."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        host: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDirectoryRequest: _TypeAlias = WatchDirectoryRequest  # noqa: Y015
+
+@_typing.final
+class WatchDirectoryResponse(_message.Message):
+    """It is looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def directory(self) -> Global___Directory:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        directory: Global___Directory | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directory", b"directory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchDirectoryResponse: _TypeAlias = WatchDirectoryResponse  # noqa: Y015
+
+@_typing.final
+class UnwatchDirectoryRequest(_message.Message):
+    """Which directory to leave alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Absolute path."""
+    host: _builtins.str
+    """Its host; empty: the server's own."""
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        host: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnwatchDirectoryRequest: _TypeAlias = UnwatchDirectoryRequest  # noqa: Y015
+
+@_typing.final
+class UnwatchDirectoryResponse(_message.Message):
+    """It is left alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnwatchDirectoryResponse: _TypeAlias = UnwatchDirectoryResponse  # noqa: Y015
+
+@_typing.final
+class ListDirectoriesRequest(_message.Message):
+    """Nothing to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDirectoriesRequest: _TypeAlias = ListDirectoriesRequest  # noqa: Y015
+
+@_typing.final
+class ListDirectoriesResponse(_message.Message):
+    """The directories that are looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTORIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def directories(self) -> _containers.RepeatedCompositeFieldContainer[Global___Directory]:
+        """By host and path."""
+
+    def __init__(
+        self,
+        *,
+        directories: _abc.Iterable[Global___Directory] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directories", b"directories"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDirectoriesResponse: _TypeAlias = ListDirectoriesResponse  # noqa: Y015
 
 @_typing.final
 class MetricsRequest(_message.Message):

@@ -135,6 +135,21 @@ class SessionServiceStub:
                 request_serializer=sightline_dot_v1_dot_session__service__pb2.CollectRequest.SerializeToString,
                 response_deserializer=sightline_dot_v1_dot_session__service__pb2.CollectResponse.FromString,
                 _registered_method=True)
+        self.WatchDirectory = channel.unary_unary(
+                '/sightline.v1.SessionService/WatchDirectory',
+                request_serializer=sightline_dot_v1_dot_session__service__pb2.WatchDirectoryRequest.SerializeToString,
+                response_deserializer=sightline_dot_v1_dot_session__service__pb2.WatchDirectoryResponse.FromString,
+                _registered_method=True)
+        self.UnwatchDirectory = channel.unary_unary(
+                '/sightline.v1.SessionService/UnwatchDirectory',
+                request_serializer=sightline_dot_v1_dot_session__service__pb2.UnwatchDirectoryRequest.SerializeToString,
+                response_deserializer=sightline_dot_v1_dot_session__service__pb2.UnwatchDirectoryResponse.FromString,
+                _registered_method=True)
+        self.ListDirectories = channel.unary_unary(
+                '/sightline.v1.SessionService/ListDirectories',
+                request_serializer=sightline_dot_v1_dot_session__service__pb2.ListDirectoriesRequest.SerializeToString,
+                response_deserializer=sightline_dot_v1_dot_session__service__pb2.ListDirectoriesResponse.FromString,
+                _registered_method=True)
         self.Metrics = channel.unary_unary(
                 '/sightline.v1.SessionService/Metrics',
                 request_serializer=sightline_dot_v1_dot_session__service__pb2.MetricsRequest.SerializeToString,
@@ -243,14 +258,17 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Full text over the logs.
+        """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
+        quote without its end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Publish(self, request, context):
-        """Events from the user's own programs, idempotent by `producer_id` and sequence.
+        """Events from the user's own programs, idempotent by `producer_id` and sequence. All of one call are committed together, or none.
+        INVALID_ARGUMENT: an event without a payload, or larger than 1 MiB. FAILED_PRECONDITION: the session has ended, or the kind of event is
+        only for sessions created as `published` (`completed`, `state_changed`, `input`). OUT_OF_RANGE: the sequence leaves a hole.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -287,6 +305,28 @@ class SessionServiceServicer:
     def Collect(self, request, context):
         """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
         RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchDirectory(self, request, context):
+        """Looks for typescripts in a directory from now on, over restarts too: each `*.typescript` there becomes a session, named after the
+        file. Again for the same directory changes nothing. INVALID_ARGUMENT: a path that is not absolute. NOT_FOUND: no such directory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnwatchDirectory(self, request, context):
+        """Looks there no longer; its sessions go on. NOT_FOUND: it was not looked at. FAILED_PRECONDITION: the server's settings name it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDirectories(self, request, context):
+        """The directories that are looked at.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -401,6 +441,21 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.Collect,
                     request_deserializer=sightline_dot_v1_dot_session__service__pb2.CollectRequest.FromString,
                     response_serializer=sightline_dot_v1_dot_session__service__pb2.CollectResponse.SerializeToString,
+            ),
+            'WatchDirectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.WatchDirectory,
+                    request_deserializer=sightline_dot_v1_dot_session__service__pb2.WatchDirectoryRequest.FromString,
+                    response_serializer=sightline_dot_v1_dot_session__service__pb2.WatchDirectoryResponse.SerializeToString,
+            ),
+            'UnwatchDirectory': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnwatchDirectory,
+                    request_deserializer=sightline_dot_v1_dot_session__service__pb2.UnwatchDirectoryRequest.FromString,
+                    response_serializer=sightline_dot_v1_dot_session__service__pb2.UnwatchDirectoryResponse.SerializeToString,
+            ),
+            'ListDirectories': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDirectories,
+                    request_deserializer=sightline_dot_v1_dot_session__service__pb2.ListDirectoriesRequest.FromString,
+                    response_serializer=sightline_dot_v1_dot_session__service__pb2.ListDirectoriesResponse.SerializeToString,
             ),
             'Metrics': grpc.unary_unary_rpc_method_handler(
                     servicer.Metrics,
@@ -949,6 +1004,87 @@ class SessionService:
             '/sightline.v1.SessionService/Collect',
             sightline_dot_v1_dot_session__service__pb2.CollectRequest.SerializeToString,
             sightline_dot_v1_dot_session__service__pb2.CollectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchDirectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sightline.v1.SessionService/WatchDirectory',
+            sightline_dot_v1_dot_session__service__pb2.WatchDirectoryRequest.SerializeToString,
+            sightline_dot_v1_dot_session__service__pb2.WatchDirectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnwatchDirectory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sightline.v1.SessionService/UnwatchDirectory',
+            sightline_dot_v1_dot_session__service__pb2.UnwatchDirectoryRequest.SerializeToString,
+            sightline_dot_v1_dot_session__service__pb2.UnwatchDirectoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDirectories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sightline.v1.SessionService/ListDirectories',
+            sightline_dot_v1_dot_session__service__pb2.ListDirectoriesRequest.SerializeToString,
+            sightline_dot_v1_dot_session__service__pb2.ListDirectoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

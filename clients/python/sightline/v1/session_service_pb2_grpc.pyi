@@ -74,9 +74,14 @@ class SessionServiceStub:
     Snapshot: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SnapshotRequest, _session_service_pb2.SnapshotResponse]
     """The screen of a terminal session. FAILED_PRECONDITION: it has no terminal."""
     Search: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SearchRequest, _session_service_pb2.SearchResponse]
-    """Full text over the logs."""
+    """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
+    quote without its end.
+    """
     Publish: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.PublishRequest, _session_service_pb2.PublishResponse]
-    """Events from the user's own programs, idempotent by `producer_id` and sequence."""
+    """Events from the user's own programs, idempotent by `producer_id` and sequence. All of one call are committed together, or none.
+    INVALID_ARGUMENT: an event without a payload, or larger than 1 MiB. FAILED_PRECONDITION: the session has ended, or the kind of event is
+    only for sessions created as `published` (`completed`, `state_changed`, `input`). OUT_OF_RANGE: the sequence leaves a hole.
+    """
     Answer: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.AnswerRequest, _session_service_pb2.AnswerResponse]
     """Answers a request of an agent; the first writer wins. FAILED_PRECONDITION: answered already, or void."""
     Wait: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.WaitRequest, _session_service_pb2.WaitResponse]
@@ -89,6 +94,14 @@ class SessionServiceStub:
     """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
     RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
     """
+    WatchDirectory: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.WatchDirectoryRequest, _session_service_pb2.WatchDirectoryResponse]
+    """Looks for typescripts in a directory from now on, over restarts too: each `*.typescript` there becomes a session, named after the
+    file. Again for the same directory changes nothing. INVALID_ARGUMENT: a path that is not absolute. NOT_FOUND: no such directory.
+    """
+    UnwatchDirectory: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.UnwatchDirectoryRequest, _session_service_pb2.UnwatchDirectoryResponse]
+    """Looks there no longer; its sessions go on. NOT_FOUND: it was not looked at. FAILED_PRECONDITION: the server's settings name it."""
+    ListDirectories: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.ListDirectoriesRequest, _session_service_pb2.ListDirectoriesResponse]
+    """The directories that are looked at."""
     Metrics: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.MetricsRequest, _session_service_pb2.MetricsResponse]
     """Counters and gauges of the server itself, since its start."""
 
@@ -132,9 +145,14 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Snapshot: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SnapshotRequest, _session_service_pb2.SnapshotResponse]  # type: ignore[assignment]
     """The screen of a terminal session. FAILED_PRECONDITION: it has no terminal."""
     Search: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SearchRequest, _session_service_pb2.SearchResponse]  # type: ignore[assignment]
-    """Full text over the logs."""
+    """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
+    quote without its end.
+    """
     Publish: _aio.UnaryUnaryMultiCallable[_session_service_pb2.PublishRequest, _session_service_pb2.PublishResponse]  # type: ignore[assignment]
-    """Events from the user's own programs, idempotent by `producer_id` and sequence."""
+    """Events from the user's own programs, idempotent by `producer_id` and sequence. All of one call are committed together, or none.
+    INVALID_ARGUMENT: an event without a payload, or larger than 1 MiB. FAILED_PRECONDITION: the session has ended, or the kind of event is
+    only for sessions created as `published` (`completed`, `state_changed`, `input`). OUT_OF_RANGE: the sequence leaves a hole.
+    """
     Answer: _aio.UnaryUnaryMultiCallable[_session_service_pb2.AnswerRequest, _session_service_pb2.AnswerResponse]  # type: ignore[assignment]
     """Answers a request of an agent; the first writer wins. FAILED_PRECONDITION: answered already, or void."""
     Wait: _aio.UnaryUnaryMultiCallable[_session_service_pb2.WaitRequest, _session_service_pb2.WaitResponse]  # type: ignore[assignment]
@@ -147,6 +165,14 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
     RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
     """
+    WatchDirectory: _aio.UnaryUnaryMultiCallable[_session_service_pb2.WatchDirectoryRequest, _session_service_pb2.WatchDirectoryResponse]  # type: ignore[assignment]
+    """Looks for typescripts in a directory from now on, over restarts too: each `*.typescript` there becomes a session, named after the
+    file. Again for the same directory changes nothing. INVALID_ARGUMENT: a path that is not absolute. NOT_FOUND: no such directory.
+    """
+    UnwatchDirectory: _aio.UnaryUnaryMultiCallable[_session_service_pb2.UnwatchDirectoryRequest, _session_service_pb2.UnwatchDirectoryResponse]  # type: ignore[assignment]
+    """Looks there no longer; its sessions go on. NOT_FOUND: it was not looked at. FAILED_PRECONDITION: the server's settings name it."""
+    ListDirectories: _aio.UnaryUnaryMultiCallable[_session_service_pb2.ListDirectoriesRequest, _session_service_pb2.ListDirectoriesResponse]  # type: ignore[assignment]
+    """The directories that are looked at."""
     Metrics: _aio.UnaryUnaryMultiCallable[_session_service_pb2.MetricsRequest, _session_service_pb2.MetricsResponse]  # type: ignore[assignment]
     """Counters and gauges of the server itself, since its start."""
 
@@ -271,7 +297,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.SearchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.SearchResponse, _abc.Awaitable[_session_service_pb2.SearchResponse]]:
-        """Full text over the logs."""
+        """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
+        quote without its end.
+        """
 
     @_abc_1.abstractmethod
     def Publish(
@@ -279,7 +307,10 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.PublishRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.PublishResponse, _abc.Awaitable[_session_service_pb2.PublishResponse]]:
-        """Events from the user's own programs, idempotent by `producer_id` and sequence."""
+        """Events from the user's own programs, idempotent by `producer_id` and sequence. All of one call are committed together, or none.
+        INVALID_ARGUMENT: an event without a payload, or larger than 1 MiB. FAILED_PRECONDITION: the session has ended, or the kind of event is
+        only for sessions created as `published` (`completed`, `state_changed`, `input`). OUT_OF_RANGE: the sequence leaves a hole.
+        """
 
     @_abc_1.abstractmethod
     def Answer(
@@ -322,6 +353,32 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Removes old events and sessions now, by the server's limits or tighter ones. Never a program, and never what is newer than the limits say.
         RESOURCE_EXHAUSTED: the disk is so full that nothing can be removed.
         """
+
+    @_abc_1.abstractmethod
+    def WatchDirectory(
+        self,
+        request: _session_service_pb2.WatchDirectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.WatchDirectoryResponse, _abc.Awaitable[_session_service_pb2.WatchDirectoryResponse]]:
+        """Looks for typescripts in a directory from now on, over restarts too: each `*.typescript` there becomes a session, named after the
+        file. Again for the same directory changes nothing. INVALID_ARGUMENT: a path that is not absolute. NOT_FOUND: no such directory.
+        """
+
+    @_abc_1.abstractmethod
+    def UnwatchDirectory(
+        self,
+        request: _session_service_pb2.UnwatchDirectoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.UnwatchDirectoryResponse, _abc.Awaitable[_session_service_pb2.UnwatchDirectoryResponse]]:
+        """Looks there no longer; its sessions go on. NOT_FOUND: it was not looked at. FAILED_PRECONDITION: the server's settings name it."""
+
+    @_abc_1.abstractmethod
+    def ListDirectories(
+        self,
+        request: _session_service_pb2.ListDirectoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.ListDirectoriesResponse, _abc.Awaitable[_session_service_pb2.ListDirectoriesResponse]]:
+        """The directories that are looked at."""
 
     @_abc_1.abstractmethod
     def Metrics(

@@ -7,10 +7,11 @@ import socket
 from pathlib import Path
 
 import pytest
-from server.capture.tmux_rooms import room, until
+from server.capture.tmux.rooms import room, until
 from sightline.v1.session_pb2 import SessionKind, Tmux
 from sightline_server import errors
-from sightline_server.capture import tmux_discovery, tmux_server
+from sightline_server.capture.tmux import discovery as tmux_discovery
+from sightline_server.capture.tmux import server as tmux_server
 
 NOWHERE = Path("/nonexistent")
 

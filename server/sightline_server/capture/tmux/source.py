@@ -15,15 +15,16 @@ from sightline.v1.event_pb2 import CaptureState, Channel, Event, OutputLost
 from sightline.v1.session_pb2 import Snapshot
 
 from sightline_server import errors
-from sightline_server.capture import processes, tmux_pipe
+from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Typed
 from sightline_server.capture.inotify import APPEARED, Inotify, Watch
 from sightline_server.capture.processes import Identity
 from sightline_server.capture.pump import Pump
 from sightline_server.capture.relay_link import Exit
-from sightline_server.capture.tmux_pane import Held, Pane, check_keys
-from sightline_server.capture.tmux_server import PaneState, TmuxServer
-from sightline_server.capture.tmux_tail import PaneTail
+from sightline_server.capture.tmux import pipe
+from sightline_server.capture.tmux.pane import Held, Pane, check_keys
+from sightline_server.capture.tmux.server import PaneState, TmuxServer
+from sightline_server.capture.tmux.tail import PaneTail
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class PaneSource:
         self._sink = sink
         self._inotify = inotify
         self._server = server
-        self._pump: Pump | PaneTail = Pump(sink, inotify, sink.directory, (tmux_pipe.CHANNEL,))
+        self._pump: Pump | PaneTail = Pump(sink, inotify, sink.directory, (pipe.CHANNEL,))
         self._changed = asyncio.Event()
         self._watch: Watch | None = None
         self._held: Held | None = None
@@ -143,7 +144,7 @@ class PaneSource:
         before = self._relay
         try:
             async with asyncio.timeout(START_SECONDS):
-                while (relay := tmux_pipe.read_relay(self._sink.directory)) in (None, before):
+                while (relay := pipe.read_relay(self._sink.directory)) in (None, before):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -176,19 +177,19 @@ class PaneSource:
     async def _without_pipe(self) -> None:
         """The pane lives and our relay is gone. One that was killed is replaced; a pipe that was taken away stays away."""
         assert self._held is not None  # noqa: S101 - it is followed
-        if tmux_pipe.has_ended(self._sink.directory):
+        if pipe.has_ended(self._sink.directory):
             self._blind = True
             why = "the pane's pipe was closed or taken over in tmux: what it shows from here on is not seen"
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, why)
             return
-        await tmux_pipe.replace_pipe(self._server, self._held.pane, self._sink.directory)
+        await pipe.replace_pipe(self._server, self._held.pane, self._sink.directory)
         if await self._until_relay():
             why = "the relay of this pane was killed: what was written until a new one stood is not known"
             await self._note_hole(why)
 
     async def _note_hole(self, why: str) -> None:
         lost = OutputLost(channel=Channel.CHANNEL_TERMINAL, reason=why)
-        await self._sink.event(Event(output_lost=lost), tmux_pipe.CHANNEL)
+        await self._sink.event(Event(output_lost=lost), pipe.CHANNEL)
 
     # --- following
 
@@ -226,7 +227,7 @@ class PaneSource:
     async def _take_the_rest(self) -> None:
         """Everything that the program wrote is with the relay: it takes that and goes, and all of it is committed."""
         if self._relay and self._relay_gone and not self._relay_gone.done():
-            tmux_pipe.finish(self._relay)
+            pipe.finish(self._relay)
             await asyncio.wait([self._relay_gone], timeout=RELAY_SECONDS)
             if not self._relay_gone.done():
                 processes.send_signal(self._relay, signals.SIGKILL)
@@ -251,13 +252,13 @@ class PaneSource:
 
     def _spooled(self) -> int | None:
         """How much is spooled; None: the screen says more than the spool will ever have."""
-        return None if self._blind else self._pump.sizes()[tmux_pipe.CHANNEL]
+        return None if self._blind else self._pump.sizes()[pipe.CHANNEL]
 
     async def _committed(self, size: int) -> bool:
         """Waits a little until so much is given to the sink; False: it was not, or more came meanwhile."""
         try:
             async with asyncio.timeout(1.0):
-                await self._pump.reach({tmux_pipe.CHANNEL: size})
+                await self._pump.reach({pipe.CHANNEL: size})
         except TimeoutError:
             return False
         return self._spooled() == size

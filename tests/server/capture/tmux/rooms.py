@@ -22,8 +22,8 @@ from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.tmux import AdoptedSource, TerminalSource
-from sightline_server.capture.tmux_private import PrivateServer
-from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.capture.tmux.private import PrivateServer
+from sightline_server.capture.tmux.server import TmuxServer
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/"}
 
@@ -41,13 +41,15 @@ class FileSink:
     def position(self, source: str) -> int:
         return os.fstat(self._fd).st_size
 
-    def output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int) -> asyncio.Future[int]:
+    def output(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+    ) -> asyncio.Future[int]:
         data = b"".join(chunks)
         assert position == self.position(source) + len(data)
         assert os.write(self._fd, data) == len(data)
         return committed(position)
 
-    async def event(self, event: Event, source: str, position: int | None = None) -> int:
+    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         raise AssertionError(f"nothing but bytes should come: {event}")
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
@@ -155,10 +157,10 @@ async def until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) ->
 
 @asynccontextmanager
 async def hosted(*words: object) -> AsyncIterator[None]:
-    """A process that hosts a source (`tmux_host`), killed at the end of the block as a server may be killed."""
+    """A process that hosts a source (`host`), killed at the end of the block as a server may be killed."""
     here = Path(__file__)
-    argv = [sys.executable, str(here.with_name("tmux_host.py")), *map(str, words)]
-    process = await asyncio.create_subprocess_exec(*argv, env={**os.environ, "PYTHONPATH": str(here.parents[2])})
+    argv = [sys.executable, str(here.with_name("host.py")), *map(str, words)]
+    process = await asyncio.create_subprocess_exec(*argv, env={**os.environ, "PYTHONPATH": str(here.parents[3])})
     try:
         yield
     finally:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from sightline_server.capture import processes
-from sightline_server.capture.tmux_control import CommandFailed
-from sightline_server.capture.tmux_pane import Held
-from sightline_server.capture.tmux_protocol import escape_time
-from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.capture.tmux.control import CommandFailed
+from sightline_server.capture.tmux.pane import Held
+from sightline_server.capture.tmux.protocol import escape_time
+from sightline_server.capture.tmux.server import TmuxServer
 from sightline_server.errors import SightlineError, TmuxServerNotFound
 
 TRIES = 3  # to make a pane while the server is just going with its last one

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from sightline.v1.session_pb2 import Snapshot
 
-from sightline_server.capture import processes, tmux_keys, tmux_screen
+from sightline_server.capture import processes
 from sightline_server.capture.base import Typed
 from sightline_server.capture.processes import Identity
-from sightline_server.capture.tmux_control import ClientGone, CommandFailed
-from sightline_server.capture.tmux_protocol import escape_format
-from sightline_server.capture.tmux_server import PaneState, TmuxServer
+from sightline_server.capture.tmux import keys, screen
+from sightline_server.capture.tmux.control import ClientGone, CommandFailed
+from sightline_server.capture.tmux.protocol import escape_format
+from sightline_server.capture.tmux.server import PaneState, TmuxServer
 from sightline_server.errors import NoInput, SightlineError, SourceGone
 
 SHORT = 1024  # bytes typed by `send-keys`; more goes through a paste buffer
@@ -91,18 +92,18 @@ class Pane:
         check_keys(typed)
         state = await self._state_for_input()
         await self._write(typed.data, state)
-        keys = b"".join(tmux_keys.key_bytes(key, application_cursor=state.application_cursor) for key in typed.keys)
-        await self._write(keys, state)
+        pressed = b"".join(keys.key_bytes(key, application_cursor=state.application_cursor) for key in typed.keys)
+        await self._write(pressed, state)
         if typed.submit:
-            if typed.data or keys:
+            if typed.data or pressed:
                 await asyncio.sleep(BETWEEN_WRITES)
-            await self._write(tmux_keys.key_bytes("Enter"), state)
+            await self._write(keys.key_bytes("Enter"), state)
         if typed.eof:
-            await self._write(tmux_keys.END_OF_FILE, state)
+            await self._write(keys.END_OF_FILE, state)
 
     async def interrupt(self) -> None:
         """Ctrl-C. Raises as `type` does."""
-        await self._write(tmux_keys.INTERRUPT, await self._state_for_input())
+        await self._write(keys.INTERRUPT, await self._state_for_input())
 
     async def echo_is_off(self) -> bool:
         """The terminal's ECHO flag is off."""
@@ -112,11 +113,11 @@ class Pane:
         """The screen now, `exact` not set. Raises `SourceGone`."""
         if not processes.alive(self._held.server):
             raise self._gone("its tmux server is gone")
-        facts, picture = tmux_screen.questions(self.pane_id)
+        facts, picture = screen.questions(self.pane_id)
         try:
             ((height,),) = await self.server.query(self.pane_id, ["display-message", "-p", "-t", self.pane_id, "#{pane_height}"])
             (line,), rows = await self.server.query(self.pane_id, facts, picture, least_lines=(1, int(height or 0)))
-            return tmux_screen.snapshot(line, rows)
+            return screen.snapshot(line, rows)
         except (CommandFailed, ValueError):
             raise self._gone("its pane is closed") from None
         except SightlineError as error:
@@ -171,7 +172,7 @@ class Pane:
 def check_keys(typed: Typed) -> None:
     """Raises `UnknownKey`."""
     for key in typed.keys:
-        tmux_keys.key_bytes(key)
+        keys.key_bytes(key)
 
 
 def _put(path: Path, data: bytes) -> None:

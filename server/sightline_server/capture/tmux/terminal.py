@@ -18,14 +18,15 @@ from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import SessionKind
 
 from sightline_server import errors
-from sightline_server.capture import processes, relay, relay_link, tmux_pipe
+from sightline_server.capture import processes, relay, relay_link
 from sightline_server.capture.base import Ending, Sink
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.processes import Identity
-from sightline_server.capture.tmux_control import CommandFailed
-from sightline_server.capture.tmux_pane import Held
-from sightline_server.capture.tmux_private import PrivateServer
-from sightline_server.capture.tmux_source import START_SECONDS, PaneSource, told
+from sightline_server.capture.tmux import pipe
+from sightline_server.capture.tmux.control import CommandFailed
+from sightline_server.capture.tmux.pane import Held
+from sightline_server.capture.tmux.private import PrivateServer
+from sightline_server.capture.tmux.source import START_SECONDS, PaneSource, told
 
 HANGUP_SECONDS = 0.05  # between looks at a program whose terminal was closed
 HANGUPS = 20  # looks, before it is left as it is: 1 s
@@ -93,7 +94,7 @@ class TerminalSource(PaneSource):
                 return
             self._hold(held)
             self._look_out()
-            self._follow_relay(tmux_pipe.read_relay(self._sink.directory))
+            self._follow_relay(pipe.read_relay(self._sink.directory))
             self._follow()
         except (OSError, errors.SightlineError) as error:
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, str(error))
@@ -184,7 +185,7 @@ class TerminalSource(PaneSource):
             self._sink.session_id,
             self._size,
             launcher=relay.command_line("exec", str(directory)),
-            piped_to=tmux_pipe.shell_command(directory),
+            piped_to=pipe.shell_command(directory),
         )
         held.write(directory)
         self._hold(held)

@@ -10,13 +10,14 @@ import subprocess
 
 import pytest
 from server.capture.memory_sink import MemorySink
-from server.capture.tmux_rooms import ENVIRONMENT, FileSink, counted, hosted, outcome, room, until
+from server.capture.tmux.rooms import ENVIRONMENT, FileSink, counted, hosted, outcome, room, until
 from sightline.v1.event_pb2 import CaptureState
 from sightline_server import errors
-from sightline_server.capture import processes, tmux_pipe
+from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Typed
 from sightline_server.capture.tmux import TerminalSource
-from sightline_server.capture.tmux_pane import Held
+from sightline_server.capture.tmux import pipe as tmux_pipe
+from sightline_server.capture.tmux.pane import Held
 
 TERMINAL = "terminal"
 

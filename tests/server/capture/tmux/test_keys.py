@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from server.capture.tmux_rooms import room, until
-from sightline_server.capture.tmux_keys import key_bytes
+from server.capture.tmux.rooms import room, until
+from sightline_server.capture.tmux.keys import key_bytes
 from sightline_server.errors import UnknownKey
 
 NAMES = [

@@ -13,15 +13,16 @@ from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import SessionKind, Tmux
 
 from sightline_server import errors
-from sightline_server.capture import processes, tmux_pipe
+from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.relay_link import Exit
-from sightline_server.capture.tmux_control import ClientGone, CommandFailed
-from sightline_server.capture.tmux_pane import Held
-from sightline_server.capture.tmux_server import PaneState, TmuxServer
-from sightline_server.capture.tmux_source import RELAY_SECONDS, START_SECONDS, PaneSource, told
-from sightline_server.capture.tmux_tail import PaneTail
+from sightline_server.capture.tmux import pipe
+from sightline_server.capture.tmux.control import ClientGone, CommandFailed
+from sightline_server.capture.tmux.pane import Held
+from sightline_server.capture.tmux.server import PaneState, TmuxServer
+from sightline_server.capture.tmux.source import RELAY_SECONDS, START_SECONDS, PaneSource, told
+from sightline_server.capture.tmux.tail import PaneTail
 
 POLL_SECONDS = 2.0  # for what an adopted pane does not tell by itself
 REAP_SECONDS = 0.01  # for tmux to tell by itself how an adopted program ended; doubled each time that it is asked
@@ -38,7 +39,7 @@ UNSEEN = "the exit code of a program that Sightline did not start is not known"
 class AdoptedSource(PaneSource):
     """A pane of the user's own: followed, typed into when asked, otherwise left as it is.
 
-    For `start` it needs the `pane` as `tmux_discovery.resolve` gives it; a source that resumes does not.
+    For `start` it needs the `pane` as `discovery.resolve` gives it; a source that resumes does not.
     """
 
     kind = SessionKind.SESSION_KIND_TMUX
@@ -76,7 +77,7 @@ class AdoptedSource(PaneSource):
             self._hold(held)
             self._look_out()
             if held.piped:
-                self._follow_relay(tmux_pipe.read_relay(self._sink.directory))
+                self._follow_relay(pipe.read_relay(self._sink.directory))
             else:
                 self._follow_output(held)
             self._follow()
@@ -140,7 +141,7 @@ class AdoptedSource(PaneSource):
         # Written first: a relay that a killed server left behind must be found again.
         held.write(self._sink.directory)
         self._hold(held)
-        if await tmux_pipe.open_pipe(self._server, pane, self._sink.directory):
+        if await pipe.open_pipe(self._server, pane, self._sink.directory):
             if not await self._until_relay():
                 await self._server.ask(pane, ["pipe-pane", "-t", pane])
                 raise errors.StartTimeout(what="the relay of the pane", seconds=START_SECONDS)
@@ -164,7 +165,7 @@ class AdoptedSource(PaneSource):
         if self._relay is None or self._relay_gone is None or self._relay_gone.done():
             return
         with suppress(CommandFailed, ClientGone, errors.SightlineError):
-            await tmux_pipe.close_pipe(self._server, self._held.pane, self._relay)
+            await pipe.close_pipe(self._server, self._held.pane, self._relay)
             await asyncio.wait([self._relay_gone], timeout=RELAY_SECONDS)
 
     def _not_found(self) -> errors.SightlineError:

@@ -17,8 +17,8 @@ from sightline.v1.event_pb2 import Error, ErrorOrigin
 from sightline.v1.session_pb2 import SessionKind, Terminal, Tmux
 from sightline.v1.session_service_pb2 import Candidate
 
-from sightline_server.capture import tmux_server
-from sightline_server.capture.tmux_control import CommandFailed
+from sightline_server.capture.tmux import server
+from sightline_server.capture.tmux.control import CommandFailed
 from sightline_server.errors import BadField, PaneNotFound, SightlineError, TmuxServerNotFound
 
 CONNECT_SECONDS = 1.0  # for a server to take a connection, before its socket counts as stale
@@ -125,7 +125,7 @@ def _panes(path: Path) -> Iterable[Candidate]:
 
 def _command(path: Path, *words: str) -> list[str]:
     """What tmux commands print. Raises `TmuxNotInstalled`, `TmuxTooOld`, `TmuxServerNotFound`, `CommandFailed`."""
-    tmux_server.program()
+    server.program()
     # Not asked by tmux itself: it would remove the socket of a server that is only starting.
     if not _answers(path):
         raise TmuxServerNotFound(socket=path)

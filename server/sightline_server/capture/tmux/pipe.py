@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sightline_server.capture import processes, relay
 from sightline_server.capture.processes import Identity
-from sightline_server.capture.tmux_protocol import escape_time, quote
-from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.capture.tmux.protocol import escape_time, quote
+from sightline_server.capture.tmux.server import TmuxServer
 
 CHANNEL = "terminal"
 SEGMENTS = relay.PANE_SEGMENTS  # that a relay may leave unread

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline_server.capture.tmux_control import ClientGone, Command, CommandFailed, ControlClient, text
-from sightline_server.capture.tmux_protocol import PaneOutput, escape_argument
+from sightline_server.capture.tmux.control import ClientGone, Command, CommandFailed, ControlClient, text
+from sightline_server.capture.tmux.protocol import PaneOutput, escape_argument
 from sightline_server.errors import TmuxNotInstalled, TmuxServerNotFound, TmuxSilent, TmuxTooOld
 
 ANSWER_SECONDS = 10.0  # for a command over the held client, or a tmux process

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 from server.capture.memory_sink import MemorySink
-from server.capture.tmux_rooms import ENVIRONMENT, FileSink, Room, counted, hosted, outcome, room, until
+from server.capture.tmux.rooms import ENVIRONMENT, FileSink, Room, counted, hosted, outcome, room, until
 from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import Tmux
 from sightline_server import errors
-from sightline_server.capture import processes, tmux_pipe
+from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Typed
 from sightline_server.capture.tmux import AdoptedSource
+from sightline_server.capture.tmux import pipe as tmux_pipe
 
 TERMINAL = "terminal"
 SHELL = ("env", "PS1=$ ", "sh")

@@ -6,12 +6,12 @@ import asyncio
 import sys
 from pathlib import Path
 
-from server.capture.tmux_rooms import ENVIRONMENT, FileSink
+from server.capture.tmux.rooms import ENVIRONMENT, FileSink
 from sightline.v1.session_pb2 import Tmux
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.tmux import AdoptedSource, TerminalSource
-from sightline_server.capture.tmux_private import PrivateServer
-from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.capture.tmux.private import PrivateServer
+from sightline_server.capture.tmux.server import TmuxServer
 
 
 async def host(kind: str, words: list[str]) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 from sightline_server.capture import processes
 from sightline_server.capture.processes import Identity
-from sightline_server.capture.tmux_protocol import ControlParser, PaneOutput, Reply, command_line
+from sightline_server.capture.tmux.protocol import ControlParser, PaneOutput, Reply, command_line
 
 ATTACH_SECONDS = 10.0  # until a client must be attached
 CLOSE_SECONDS = 1.0  # for a client to go by itself

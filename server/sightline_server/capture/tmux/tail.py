@@ -14,9 +14,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.event_pb2 import Channel, Event, OutputLost
 
 from sightline_server.capture.base import Sink
-from sightline_server.capture.tmux_control import ControlClient
-from sightline_server.capture.tmux_protocol import PaneOutput
-from sightline_server.capture.tmux_server import TmuxServer
+from sightline_server.capture.tmux.control import ControlClient
+from sightline_server.capture.tmux.protocol import PaneOutput
+from sightline_server.capture.tmux.server import TmuxServer
 from sightline_server.decode.lines import cut_anywhere
 
 SOURCE = "terminal"

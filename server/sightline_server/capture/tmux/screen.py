@@ -9,7 +9,7 @@ import re
 
 from sightline.v1.session_pb2 import Snapshot
 
-from sightline_server.capture.tmux_control import Command
+from sightline_server.capture.tmux.control import Command
 
 # Names of modes in a `Snapshot`, tmux's flag, and what puts a terminal into the mode. A flag that this tmux does not know is off.
 _MODES = (

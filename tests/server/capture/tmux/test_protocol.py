@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from server.capture.tmux_rooms import room
-from sightline_server.capture.tmux_protocol import (
+from server.capture.tmux.rooms import room
+from sightline_server.capture.tmux.protocol import (
     ControlParser,
     Message,
     Notification,
