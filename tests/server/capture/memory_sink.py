@@ -41,6 +41,14 @@ class MemorySink:
         self.gate.set()
         self._changed = asyncio.Event()
 
+    def as_committed(self) -> MemorySink:
+        """The same log for the next server: what waits at the gate now is not in it."""
+        survivor = MemorySink(self.directory, self.session_id, self.session_name)
+        survivor.events = list(self.events)
+        survivor.positions = dict(self.positions)
+        survivor.states = list(self.states)
+        return survivor
+
     def position(self, source: str) -> int:
         return self.positions.get(source, 0)
 
