@@ -129,6 +129,21 @@ class BadPageToken(BadRequest):
     text = "the page token is not one that this call gave: start again without one"
 
 
+class EventWithoutPayload(BadRequest):
+    text = (
+        "event {index} of the call has no payload, or one that this server is too old to know: nothing of the call was published; "
+        "set one of those in its contract, or update the server"
+    )
+
+
+class EventTooLarge(BadRequest):
+    text = "event {index} of the call takes {size} bytes in the log, and at most {limit} fit: nothing of the call was published; cut it"
+
+
+class SourceReserved(BadRequest):
+    text = "event {index} of the call has the source `sightline`, which means the server itself: use a name of your own"
+
+
 # --- NotFound
 
 
@@ -146,6 +161,10 @@ class PaneNotFound(NotFound):
 
 class TmuxServerNotFound(NotFound):
     text = "no tmux server answers on {socket}: it is not running, or its socket is elsewhere"
+
+
+class FileNotThere(NotFound):
+    text = "there is no file {path}: it was deleted or renamed, or has not been written yet; it is taken up when it is there"
 
 
 # --- AlreadyThere
@@ -190,6 +209,25 @@ class NotAdopted(WrongState):
     text = "session {session!r} was started by Sightline and cannot be released: use `stop` to end it"
 
 
+class FileUnreadable(WrongState):
+    text = "{path} cannot be read: {why}; what is in it is not lost, and is read as soon as that changes"
+
+
+class OnlyForPublished(WrongState):
+    text = (
+        "{kind} cannot be published into session {session!r}: Sightline itself sees what happens there; "
+        "only sessions created as `published` are told it by others"
+    )
+
+
+class ImpossibleState(WrongState):
+    text = "{state} cannot be published into session {session!r}: it is {before}, and that state cannot follow"
+
+
+class OtherProducer(WrongState):
+    text = "session {session!r} was created for the producer {producer!r}, and takes events of no other"
+
+
 class EpochChanged(WrongState):
     text = (
         "the cursor belongs to epoch {epoch} of session {session!r}, whose log is now at epoch {current}: "
@@ -212,6 +250,13 @@ class CursorAhead(BeyondLog):
     text = "the cursor is at {seq} and the log of session {session!r} ends at {head}: it is not a cursor of this log"
 
 
+class SequenceGap(BeyondLog):
+    text = (
+        "the next event of producer {producer!r} in session {session!r} is number {expected}, and the call begins with "
+        "{first_sequence}: nothing of it was published; publish those between first, or begin anew as another producer"
+    )
+
+
 class EventsGone(BeyondLog):
     text = "events {first} to {last} of session {session!r} are no longer kept, and the request said to fail then"
 
@@ -229,6 +274,10 @@ class InputBlocked(TooMuch):
 
 class WatchLimit(TooMuch):
     text = "the system allows no more watches of files: raise {setting} above {limit} with sysctl, or end other watchers"
+
+
+class TooManySources(TooMuch):
+    text = "session {session!r} has events of {limit} sources, which is the most: use one source for events that belong together"
 
 
 class DiskFull(TooMuch):

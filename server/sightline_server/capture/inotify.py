@@ -1,6 +1,6 @@
 """One inotify descriptor for all spools: who watches a directory is called when something in it grows or appears.
 
-Knows directories and callbacks, nothing of what the files in them mean. Belongs to one event loop.
+A file can be watched too. Knows paths and callbacks, nothing of what the files in them mean. Belongs to one event loop.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from sightline_server.errors import WatchLimit
 
 GREW = 0x2  # IN_MODIFY: bytes were added to a file
 APPEARED = 0x100  # IN_CREATE, and here IN_MOVED_TO as well: a file has a name now
+CHANGED = 0x4  # IN_ATTRIB, and here also: closed by a writer, renamed, removed. Of files only
+_FILE = 0x4 | 0x8 | 0x400 | 0x800  # IN_ATTRIB (also when a name goes), IN_CLOSE_WRITE, IN_DELETE_SELF, IN_MOVE_SELF
 _MOVED_TO = 0x80
 _OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
 _IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
@@ -29,7 +31,7 @@ GATHER_SECONDS = 0.008  # from one look to the next while it is busy
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Callback = Callable[[int], bool | None]
-"""Called with `GREW`, `APPEARED` or both, once for all that happened since the loop last looked.
+"""Called with `GREW`, `APPEARED`, `CHANGED` or some of these, once for all that happened since the loop last looked.
 
 True: that began some work, which had better be shared if there is much of it.
 """
@@ -67,9 +69,16 @@ class Inotify:
 
         Raises `WatchLimit` when the system allows no more, OSError when the directory is not there.
         """
-        number = _libc.inotify_add_watch(self._fd, os.fsencode(directory), GREW | APPEARED | _MOVED_TO)
+        return self._watch(os.fsencode(directory), GREW | APPEARED | _MOVED_TO, callback)
+
+    def watch_file(self, fd: int, callback: Callback) -> Watch:
+        """As `watch`, for a file that is open here: `GREW` also when it shrinks, `CHANGED`. Raises `WatchLimit`."""
+        return self._watch(b"/proc/self/fd/%d" % fd, GREW | _FILE, callback)
+
+    def _watch(self, path: bytes, mask: int, callback: Callback) -> Watch:
+        number = _libc.inotify_add_watch(self._fd, path, mask)
         if number < 0:
-            raise _limit("/proc/sys/fs/inotify/max_user_watches", str(directory))
+            raise _limit("/proc/sys/fs/inotify/max_user_watches", os.fsdecode(path))
         self._callbacks.setdefault(number, []).append(callback)
         return Watch(self, number, callback)
 
@@ -121,7 +130,8 @@ class Inotify:
             elif mask & _IGNORED:
                 self._callbacks.pop(number, None)
             else:
-                happened[number] = happened.get(number, 0) | mask & (GREW | APPEARED) | (APPEARED if mask & _MOVED_TO else 0)
+                seen = mask & (GREW | APPEARED) | (APPEARED if mask & _MOVED_TO else 0) | (CHANGED if mask & _FILE else 0)
+                happened[number] = happened.get(number, 0) | seen
         began = False
         for number, mask in happened.items():
             for callback in tuple(self._callbacks.get(number, ())):
