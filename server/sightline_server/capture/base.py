@@ -88,9 +88,18 @@ class Sink(Protocol):
         ...
 
     def output(
-        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+        self,
+        source: str,
+        channel: Channel.ValueType,
+        chunks: Sequence[bytes],
+        position: int,
+        spool: str = "",
+        *,
+        times: Sequence[int] = (),
     ) -> asyncio.Future[int]:
         """Logs each chunk as one `output` event of `source` and moves `position(spool or source)` there, in one transaction.
+
+        `times` are the source's own, one for each chunk, in ns since 1970, 0 where it has none; empty: it keeps no time.
 
         The future is done when that is committed, often at once; it waits, without losing anything, while the disk is full. Its
         result is the last event's `seq`. A chunk is 1 to 65536 bytes.

@@ -327,7 +327,7 @@ class FileTail:
 
     def _output(self, taken: Taken) -> asyncio.Future[int]:
         self._position += taken.count
-        return self._sink.output(self._source, self._channel, taken.chunks, self._position, self._spool)
+        return self._sink.output(self._source, self._channel, taken.chunks, self._position, self._spool, times=taken.times)
 
     async def _look_at_path(self) -> bool:
         """Whether the file at the path is still the one that is read. True: another one is, and is read now."""

@@ -63,11 +63,17 @@ def head_source(source: str) -> bytes:
     return b"\x32" + varint(len(encoded)) + encoded
 
 
-def output_head(start: bytes, seq: int, time: int, source: bytes) -> bytes:
-    """An `Event` without its payload, from `head_start`, the number, nanoseconds since 1970 and `head_source`."""
+def output_head(start: bytes, seq: int, time: int, source: bytes, source_time: int = 0) -> bytes:
+    """An `Event` without its payload: `head_start`, number, nanoseconds since 1970, `head_source`, its own time (0: none)."""
+    stamp = _stamp(b"\x22", time) + (_stamp(b"\x2a", source_time) if source_time else b"")
+    return b"".join((start, b"\x10", varint(seq), stamp, source))
+
+
+def _stamp(tag: bytes, time: int) -> bytes:
+    """A field that is a time, from nanoseconds since 1970."""
     seconds, nanos = divmod(time, NANOSECONDS)
-    stamp = b"\x08" + varint(seconds) + b"\x10" + varint(nanos)
-    return b"".join((start, b"\x10", varint(seq), b"\x22", varint(len(stamp)), stamp, source))
+    stamp = b"\x08" + varint(seconds) + (b"\x10" + varint(nanos) if nanos else b"")
+    return tag + varint(len(stamp)) + stamp
 
 
 def output_entry(head: bytes, channel: Channel.ValueType, data: bytes) -> bytes:

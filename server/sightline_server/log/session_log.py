@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,12 +43,14 @@ class Draft:
         event: the event with its payload; None for output.
         channel: of output.
         data: of output.
+        source_time: of output: when its source says that it was written, in ns since 1970; 0: it does not.
     """
 
     source: str
     event: Event | None = None
     channel: Channel.ValueType = Channel.CHANNEL_UNSPECIFIED
     data: bytes = b""
+    source_time: int = 0
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Staged:
     input_id: str
     row: SessionRow | None
     refusable: bool
+    instead_of: str
     committed: asyncio.Future[int]
     last_seq: int = 0
 
@@ -132,6 +135,11 @@ class SessionLog:
         known = self._sources.get(source)
         return known.position if known else 0
 
+    @property
+    def sources(self) -> Mapping[str, SourcePosition]:
+        """Every source and spool that is known, by name, in the order in which they were met."""
+        return self._sources
+
     def source_ids(self, names: Sequence[str]) -> set[int]:
         """The numbers that these sources have in the index; sources not met yet have none."""
         return {self._sources[name].source_id for name in names if name in self._sources}
@@ -199,6 +207,7 @@ class SessionLog:
         input_id: str = "",
         row: SessionRow | None = None,
         refusable: bool = False,
+        instead_of: str = "",
     ) -> asyncio.Future[int]:
         """Appends in order; the future gives the `seq` of the last one, once it is committed and seen.
 
@@ -208,9 +217,10 @@ class SessionLog:
             input_id: the request id under which the event must not be repeated.
             row: the session's row, stored in the same transaction.
             refusable: fail with `DiskFull` when there is no room; otherwise it waits until there is.
+            instead_of: a spool that `position` takes the place of, and that is forgotten. It must not be the source of any event.
         """
         committed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._staged.append(Staged(drafts, self._clock(), position, input_id, row, refusable, committed))
+        self._staged.append(Staged(drafts, self._clock(), position, input_id, row, refusable, instead_of, committed))
         self._committer.schedule(self)
         return committed
 
@@ -233,7 +243,8 @@ class SessionLog:
             staged.last_seq = seq
             if staged.position is not None:
                 name, place = staged.position
-                self._new_sources[name] = SourcePosition(self.number, self._source(name).source_id, name, place)
+                known = self._new_sources.pop(staged.instead_of, None) or self._source(name)
+                self._new_sources[name] = SourcePosition(self.number, known.source_id, name, place)
             if staged.input_id:
                 commit.inputs.append((self.number, staged.input_id, seq))
             if staged.row is not None:
@@ -254,7 +265,7 @@ class SessionLog:
 
     def _encode(self, draft: Draft, seq: int, time: int) -> tuple[bytes, int, int]:
         if draft.event is None:
-            head = record.output_head(self._head_start, seq, time, self._head_source(draft.source))
+            head = record.output_head(self._head_start, seq, time, self._head_source(draft.source), draft.source_time)
             return record.output_entry(head, draft.channel, draft.data), record.OUTPUT_KIND, draft.channel
         event = draft.event
         event.session_id = self.session_id

@@ -25,24 +25,32 @@ from sightline.v1.event_pb2 import (
     Resized,
     SessionState,
     StateChanged,
+    WaitingFor,
 )
 from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
-from sightline.v1.session_service_pb2 import Delivery, Filter, SendRequest, SendResponse
+from sightline.v1.session_service_pb2 import (
+    Delivery,
+    Filter,
+    PublishRequest,
+    PublishResponse,
+    SendRequest,
+    SendResponse,
+)
 
 from sightline_server.capture.base import Ending, Source, Typed
 from sightline_server.capture.kind import MAX_CELLS
 from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError, SourceGone
 from sightline_server.log.record import MAX_EVENT
 from sightline_server.log.session_log import Draft, SessionLog
-from sightline_server.sessions import lifecycle
+from sightline_server.sessions import lifecycle, publishing
+from sightline_server.sessions.publishing import OURS
 from sightline_server.storage.contract import SessionRow
 from sightline_server.subscription.filter import EntryFilter
 from sightline_server.subscription.start import before_tail
 
 logger = logging.getLogger(__name__)
 
-OURS = "sightline"  # `Event.source` of what the server itself has to say
 MAX_INPUT = 1024 * 1024  # bytes in one `Send`
 MAX_LOGGED_INPUT = MAX_EVENT - 64 * 1024  # bytes of it in the log: the event around them must fit too
 MAX_KEYS = 1000  # in one `Send`
@@ -64,11 +72,13 @@ class Private:
         terminated: `Terminate` was called.
         interrupted: nanoseconds since 1970 of the last `Interrupt`; 0: none.
         screen: the last screen of an ended terminal, a serialized `Snapshot` in base64.
+        producer: the only one that may publish; empty: any may.
     """
 
     terminated: bool = False
     interrupted: int = 0
     screen: str = ""
+    producer: str = ""
 
 
 class Session:
@@ -101,6 +111,8 @@ class Session:
         self._clock = clock
         self._on_end = on_end
         self._typing = asyncio.Lock()
+        self._publishing = asyncio.Lock()
+        self._producers: publishing.Producers | None = None
         self._delivered: OrderedDict[str, int] = OrderedDict()
         self._state_seq = 0
         self._state_waiters: set[asyncio.Event] = set()
@@ -161,9 +173,19 @@ class Session:
         return self.log.position(source)
 
     def output(
-        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+        self,
+        source: str,
+        channel: Channel.ValueType,
+        chunks: Sequence[bytes],
+        position: int,
+        spool: str = "",
+        *,
+        times: Sequence[int] = (),
     ) -> asyncio.Future[int]:
-        drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
+        if times:
+            drafts = [Draft(source, None, channel, chunk, time) for chunk, time in zip(chunks, times, strict=True)]
+        else:
+            drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
         if self.log.has_room:
             return self.log.append(drafts, position=(spool or source, position))
         return asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
@@ -182,31 +204,107 @@ class Session:
             await self.changed(self.record.state, "sightline", reason)
 
     async def ended(self, ending: Ending) -> None:
-        if not self.live:
-            return
+        if self.live:
+            await self._end(ending)
+
+    async def _end(
+        self,
+        ending: Ending,
+        before: Sequence[Draft] = (),
+        *,
+        said: Event | None = None,
+        position: tuple[str, int] | None = None,
+        instead_of: str = "",
+        refusable: bool = False,
+    ) -> int:
+        """Logs the end, in one transaction with what comes `before` it, and returns its `seq`.
+
+        `said` is the last event in somebody's own words; the rest is as in `SessionLog.append`.
+
+        Where it is refused, the session is as it was.
+        """
         if ending.screen is not None:
             self._private.screen = base64.b64encode(ending.screen.SerializeToString()).decode()
         now = max(self._clock(), self.log.bounds.last_time)  # the clock may have been set back
         last = lifecycle.completed(ending, lifecycle.Asked(self._private.terminated, self._private.interrupted, now))
         record = self.record
+        unended = SessionMessage()
+        unended.CopyFrom(record)
         if record.capture == CaptureState.CAPTURE_STATE_PAUSED:  # this is stored when there is room again
             record.capture = CaptureState.CAPTURE_STATE_FOLLOWING
             record.capture_reason = ""
+        record.waiting_for = WaitingFor.WAITING_FOR_UNSPECIFIED
         record.outcome = last.outcome
         record.signal = last.signal
         if last.HasField("exit_code"):
             record.exit_code = last.exit_code
         record.end_time.FromNanoseconds(now)
         state = self._state_change(SessionState.SESSION_STATE_ENDED, "process", ending.error)
-        self._state_seq = -1 + await self.log.append(
-            [Draft(OURS, Event(state_changed=state)), Draft(OURS, Event(completed=last))], row=self.row()
-        )
+        drafts = [
+            *before,
+            Draft(OURS, Event(state_changed=state)),
+            Draft(said.source if said else OURS, said or Event(completed=last)),
+        ]
+        try:
+            seq = await self.log.append(drafts, row=self.row(), position=position, instead_of=instead_of, refusable=refusable)
+        except SightlineError as error:
+            record.CopyFrom(unended)
+            if record.capture != CaptureState.CAPTURE_STATE_PAUSED:
+                self.paused(error)
+            raise
+        self._state_seq = seq - 1
         self.source = None
         self.log.close()
         self.ended_event.set()
         self._wake_state_waiters()
         self._on_end(self)
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
+        return seq
+
+    # --- what other programs publish
+
+    async def publish(self, request: PublishRequest) -> PublishResponse:
+        """Takes the events of a call that were not taken before: all of them, or none. Returns when they are committed."""
+        publishing.check_call(request)
+        await self.log.room()
+        # A caller who hangs up must not make a repeated call overtake this one.
+        return await asyncio.shield(asyncio.ensure_future(self._publish(request)))
+
+    async def _publish(self, request: PublishRequest) -> PublishResponse:
+        async with self._publishing:
+            if self._producers is None:
+                self._producers = publishing.Producers(self.log)
+            published = self._producers.published(request.producer_id)
+            events = publishing.unpublished(request, published, self.record.name)
+            if not events:
+                return PublishResponse(next_sequence=published + 1)
+            self._running("publish into")
+            taken = publishing.Taken(self.record, request.producer_id, self._private.producer, self.log)
+            for index, event in enumerate(events, len(request.events) - len(events)):
+                taken.take(event, index)
+            taken.close(len(request.events))
+            published += len(events)
+            position, forgotten = self._producers.place(request.producer_id, published)
+            seq = await self._log_published(taken, position, forgotten)
+            self._producers.spoke(request.producer_id, forgotten)
+            return PublishResponse(next_sequence=published + 1, seq=seq)
+
+    async def _log_published(self, taken: publishing.Taken, position: tuple[str, int], forgotten: str) -> int:
+        drafts = [Draft(event.source, event) for event in taken.events]
+        if taken.last is not None:
+            ending = Ending(error=taken.last.completed.error or taken.end_reason, said=taken.last.completed)
+            return await self._end(ending, drafts, said=taken.last, position=position, instead_of=forgotten, refusable=True)
+        unchanged = taken.change(self.record)
+        row = self.row() if taken.changes_record else None
+        try:
+            seq = await self.log.append(drafts, position=position, instead_of=forgotten, row=row, refusable=True)
+        except SightlineError:
+            self.record.state, self.record.waiting_for = unchanged
+            raise
+        if taken.state_place >= 0:
+            self._state_seq = seq - len(drafts) + 1 + taken.state_place
+            self._wake_state_waiters()
+        return seq
 
     # --- its state
 

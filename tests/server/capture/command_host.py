@@ -61,7 +61,14 @@ class JournalSink:
         return self._positions.get(source, 0)
 
     def output(
-        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+        self,
+        source: str,
+        channel: Channel.ValueType,
+        chunks: Sequence[bytes],
+        position: int,
+        spool: str = "",
+        *,
+        times: Sequence[int] = (),
     ) -> asyncio.Future[int]:
         data = b"".join(chunks)
         os.writev(self._fd, [RECORD.pack(SOURCES.index(source), position, len(data)), data])

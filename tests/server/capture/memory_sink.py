@@ -53,7 +53,14 @@ class MemorySink:
         return self.positions.get(source, 0)
 
     def output(
-        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+        self,
+        source: str,
+        channel: Channel.ValueType,
+        chunks: Sequence[bytes],
+        position: int,
+        spool: str = "",
+        *,
+        times: Sequence[int] = (),
     ) -> asyncio.Future[int]:
         if self.gate.is_set():
             return committed(self._output(source, channel, chunks, position, spool or source))

@@ -42,7 +42,14 @@ class FileSink:
         return os.fstat(self._fd).st_size
 
     def output(
-        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str = ""
+        self,
+        source: str,
+        channel: Channel.ValueType,
+        chunks: Sequence[bytes],
+        position: int,
+        spool: str = "",
+        *,
+        times: Sequence[int] = (),
     ) -> asyncio.Future[int]:
         data = b"".join(chunks)
         assert position == self.position(source) + len(data)
