@@ -137,7 +137,7 @@ class EventWithoutPayload(BadRequest):
 
 
 class EventTooLarge(BadRequest):
-    text = "event {index} of the call takes {size} bytes in the log, and at most {limit} fit: nothing of the call was published; cut it"
+    text = "event {index} of the call takes {size} bytes in the log, and at most {limit} fit: nothing of the call was published"
 
 
 class SourceReserved(BadRequest):

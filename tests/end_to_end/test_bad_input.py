@@ -8,7 +8,7 @@ import grpc
 import pytest
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Outcome
-from sightline.v1.session_pb2 import Agent, Command, Cursor, Screen, Step
+from sightline.v1.session_pb2 import Agent, Command, Cursor, Published, Screen, Step
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
 from support.server import PATIENCE, ServerProcess, command, connect, create, error_info, follow, reason_of
 
@@ -59,7 +59,8 @@ NOT_YET = grpc.StatusCode.UNIMPLEMENTED
         (lambda stub: stub.List(pb.ListRequest(page_size=5000)), INVALID, "BAD_FIELD"),
         (lambda stub: stub.List(pb.ListRequest(page_token="?")), INVALID, "BAD_PAGE_TOKEN"),
         (lambda stub: stub.Search(pb.SearchRequest(query="x")), NOT_YET, "NOT_YET_BUILT"),
-        (lambda stub: stub.Publish(pb.PublishRequest()), NOT_YET, "NOT_YET_BUILT"),
+        (lambda stub: stub.Publish(pb.PublishRequest()), MISSING, "SESSION_NOT_FOUND"),
+        (make(published=Published(producer_id="x" * 200)), INVALID, "BAD_FIELD"),
         (lambda stub: stub.Answer(pb.AnswerRequest()), NOT_YET, "NOT_YET_BUILT"),
         (lambda stub: stub.Explain(pb.ExplainRequest()), NOT_YET, "NOT_YET_BUILT"),
     ],

@@ -20,6 +20,7 @@ from sightline_server.settings import Settings
 
 DEFAULT_TERMINAL = Terminal(columns=80, rows=24)
 MAX_CELLS = 10_000  # columns or rows of a terminal
+MAX_ID = 128  # characters of an id that a caller makes up
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,12 @@ def check_command(command: Command) -> None:
 
 def terminal_of(command: Command) -> Terminal:
     """The size that a command's terminal begins with."""
-    return Terminal(
-        columns=command.terminal.columns or DEFAULT_TERMINAL.columns, rows=command.terminal.rows or DEFAULT_TERMINAL.rows
-    )
+    return terminal_of_size(command.terminal)
+
+
+def terminal_of_size(size: Terminal) -> Terminal:
+    """A size that was asked for, with what was left out."""
+    return Terminal(columns=size.columns or DEFAULT_TERMINAL.columns, rows=size.rows or DEFAULT_TERMINAL.rows)
 
 
 def directory(cwd: str) -> str:

@@ -15,6 +15,7 @@ from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.kind import Kind, Shared
 from sightline_server.capture.kinds.command import CommandKind
+from sightline_server.capture.kinds.published import PublishedKind
 from sightline_server.capture.kinds.terminal import TerminalKind
 from sightline_server.capture.kinds.tmux import TmuxKind
 from sightline_server.errors import BadField, NotYetBuilt
@@ -24,7 +25,6 @@ NOT_YET: Mapping[str, str] = {
     "screen": "following a GNU screen session",
     "typescript": "following a typescript",
     "transcript": "following an agent's transcript",
-    "published": "a session of published events",
 }
 HOLDERS_NOT_YET: Mapping[Command.Holder.ValueType, str] = {
     Command.HOLDER_SCREEN: "holding a program in GNU screen",
@@ -46,7 +46,8 @@ class Sources:
         self._command = CommandKind(shared)
         self._terminal = TerminalKind(shared)
         self._tmux = TmuxKind(shared)
-        self._all: Sequence[Kind] = (self._command, self._terminal, self._tmux)
+        self._published = PublishedKind()
+        self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux)
         self._hostname = socket.gethostname()
 
     async def close(self) -> None:
@@ -70,6 +71,8 @@ class Sources:
                 return self._of_command(request.command)
             case "tmux":
                 return self._tmux
+            case "published":
+                return self._published
             case other:
                 raise NotYetBuilt(what=NOT_YET[other])
 
@@ -89,6 +92,8 @@ class Sources:
                 return self._command
             case SessionKind.SESSION_KIND_TERMINAL:
                 return self._terminal
+            case SessionKind.SESSION_KIND_PUBLISHED:
+                return self._published
             case _:
                 return self._tmux
 

@@ -137,7 +137,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def Publish(self, request: pb.PublishRequest, context: Context) -> pb.PublishResponse:
-        raise NotYetBuilt(what="publishing events from other programs")
+        return await self._registry.find(request.session).publish(request)
 
     @with_status
     async def Answer(self, request: pb.AnswerRequest, context: Context) -> pb.AnswerResponse:

@@ -40,7 +40,8 @@ from sightline_server.errors import (
 from sightline_server.log.committer import Committer, Refusal
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import names
-from sightline_server.sessions.session import MAX_REQUEST_ID, OURS, Private, Session
+from sightline_server.sessions.publishing import OURS
+from sightline_server.sessions.session import MAX_REQUEST_ID, Private, Session
 from sightline_server.storage.contract import SessionRow, new_epoch
 from sightline_server.subscription.directory import Subject
 
@@ -55,6 +56,7 @@ MAX_REPEATED = 128  # characters of a name that there is not, in the error: an a
 MAX_NUMBER = 1 << 62  # beyond any session's
 STATE_BEHIND_NAME = {
     SessionKind.SESSION_KIND_COMMAND: (SessionState.SESSION_STATE_WORKING, "the command runs"),
+    SessionKind.SESSION_KIND_PUBLISHED: (SessionState.SESSION_STATE_UNKNOWN, "its publisher has said nothing yet"),
 }
 """What is known of a session that has just started; a terminal's program may be anything, so nothing is known."""
 
@@ -292,7 +294,7 @@ class Registry:
             request_id=request.request_id,
             fingerprint=fingerprint,
             record=record.SerializeToString(),
-            private=json.dumps(vars(Private())),
+            private=json.dumps(vars(Private(producer=request.published.producer_id))),
         )
         session = self._take_up(row)
         try:

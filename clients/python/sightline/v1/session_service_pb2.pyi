@@ -1760,12 +1760,16 @@ class PublishRequest(_message.Message):
     session: _builtins.str
     """The session's id or name."""
     producer_id: _builtins.str
-    """Who publishes: its sequence counts on its own."""
+    """Who publishes: its sequence counts on its own. 1 to 128 characters; a random one where nobody will go on under it. A session remembers
+    the latest 1000 producers: of one that was quiet for longer it is forgotten how far it was.
+    """
     first_sequence: _builtins.int
     """The sequence of the first event here, from 1. Events published before are skipped. OUT_OF_RANGE: there is a hole before it."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
-        """The events: payload, source and source_time; the server sets the rest."""
+        """The events, 1 to 1000: payload, source (empty: the producer's id), source_time, turn_id, parent_tool_call_id and raw; the server sets
+        the rest. `completed` ends the session and is the last; a change to ENDED can only stand before it.
+        """
 
     def __init__(
         self,
@@ -1794,7 +1798,7 @@ class PublishResponse(_message.Message):
     next_sequence: _builtins.int
     """The sequence expected next."""
     seq: _builtins.int
-    """The `seq` of the last event published."""
+    """The `seq` of the last event published; 0: all of them had been published before."""
     def __init__(
         self,
         *,
