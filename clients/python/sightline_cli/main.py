@@ -14,7 +14,22 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sightline_cli import adopt, attach, codes, completion, doctor, endings, keeping, run, serve, sessions, steer, watch
+from sightline_cli import (
+    adopt,
+    attach,
+    codes,
+    completion,
+    doctor,
+    endings,
+    export,
+    keeping,
+    replay,
+    run,
+    serve,
+    sessions,
+    steer,
+    watch,
+)
 from sightline_cli.command import Command, Complaint, Parser, add_remote, describe, examples
 
 IMPORTED = 50_000  # new objects between two looks for garbage
@@ -24,6 +39,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
     ("steer it", (steer.SEND, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
+    ("its past", (replay.REPLAY, export.EXPORT)),
     ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, doctor.DOCTOR, completion.COMPLETION)),
 )
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 
 from sightline_cli.command import Complaint
 
+OUTPUT, LOCAL = 1, 3  # places in what `tcgetattr` gives
+
 
 @contextmanager
 def raw(descriptor: int) -> Iterator[None]:
@@ -18,6 +20,29 @@ def raw(descriptor: int) -> Iterator[None]:
     before = termios.tcgetattr(descriptor)
     try:
         tty.setraw(descriptor, termios.TCSADRAIN)
+        yield
+    finally:
+        with suppress(termios.error):  # it may have been hung up
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def shown(descriptor: int, *, keys: bool, as_recorded: bool) -> Iterator[None]:
+    """What was recorded is shown here, for as long as the context lasts; whatever ends it, the terminal is as it was before.
+
+    Args:
+        descriptor: of the terminal.
+        keys: keys come as they are typed, without an echo; Ctrl-C interrupts all the same.
+        as_recorded: bytes are shown as they are: they have been through a terminal already.
+    """
+    before = termios.tcgetattr(descriptor)
+    now = termios.tcgetattr(descriptor)
+    if keys:
+        now[LOCAL] &= ~(termios.ICANON | termios.ECHO)
+    if as_recorded:
+        now[OUTPUT] &= ~termios.OPOST
+    try:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, now)
         yield
     finally:
         with suppress(termios.error):  # it may have been hung up
