@@ -25,7 +25,8 @@ _BEGAN = re.compile(
 )
 """The first line. The words before the date are in the language of whoever ran `script`."""
 _ENDED = re.compile(
-    rb'\n(?:Script done on [^\r\n]*|[^\r\n]*\d{4}-\d\d-\d\d [^\r\n]* \[(?:COMMAND_EXIT_CODE="-?\d+"|<[^\r\n]*>)\])\n\Z'
+    rb"\n(?:Script done on [^\r\n]*"
+    rb'|[^\r\n]*\d{4}-\d\d-\d\d [^\r\n]* \[(?:COMMAND_EXIT_CODE="-?\d+"|<[^\r\n]*>)\])\n\Z'
 )
 _ENDS = b"\nScript done on "
 _FACT = re.compile(rb'(COMMAND|COLUMNS|LINES|COMMAND_EXIT_CODE)="([^\n]*?)"(?= [A-Z<]|\])')
@@ -102,22 +103,17 @@ def footer(data: bytes) -> Footer | None:
     return Footer(len(found[0]), int(code) if code else None, why[1].decode(errors="replace") if why else "")
 
 
-def held_back(data: bytes, *, briefly: bool) -> int:
-    """How many bytes at the end of `data` may be the last line, or its beginning.
+def held_back(data: bytes) -> int:
+    """How many bytes at the end of `data`, output up to what was written last, may be the beginning of the last line.
 
-    Args:
-        data: output, up to what was written last.
-        briefly: count a single line end as well. It nearly always is one of the program's: to be held for a moment only.
+    They nearly always are the program's own: to be held for a moment only, until the rest would have come.
     """
-    whole = footer(data)
-    if whole:
-        return whole.length
     start = data.rfind(b"\n", max(0, len(data) - MAX_FRAME))
     if start < 0:
         return 0
     tail = data[start:]
     if tail == b"\n":
-        return int(briefly and data[start - 1 : start] != b"\r")
+        return int(data[start - 1 : start] != b"\r")
     return len(tail) if tail.startswith(_ENDS) or _ENDS.startswith(tail) else 0
 
 

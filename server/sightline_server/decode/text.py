@@ -1,0 +1,133 @@
+"""A stream of bytes as lines of text: without escape codes, each line as it would stay on a terminal. Bytes in, text out.
+
+What is written over (a progress bar after a carriage return) is not given. A line is given when it is over; what stands on one that
+is not, when it is asked for. Going to another row, as full-screen programs do, ends a line if something stands on it, and so
+each place where such a program writes is a line of its own; its alternate screen is text like any other.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+
+from sightline_server.decode.escapes import CUT_CHARACTER, Stripper
+from sightline_server.decode.line import MAX_LINE, TAB, Line
+
+RAW_BYTES = MAX_LINE // TAB // 2  # of a line that are kept as they came; too few to be more than a line holds
+
+
+MORE_THAN_RETURNS = re.compile(rb"[\b\x1b]")
+
+
+class TextDecoder:
+    """Text of one stream. The same for any cutting of it."""
+
+    def __init__(self) -> None:
+        self._stripper = Stripper(edits=True)
+        self._line = Line()  # what of the line is written already
+        self._raw = b""  # what is still to be written on it
+
+    def copy(self) -> TextDecoder:
+        """Another one in the same state."""
+        other = copy.copy(self)
+        other._stripper = self._stripper.copy()
+        other._line = self._line.copy()
+        return other
+
+    def feed(self, data: bytes) -> bytes:
+        """The lines that are over with the next bytes, each with its newline; the beginning of one that gets too long."""
+        return self._take(self._stripper.feed(data))
+
+    def flush(self) -> bytes:
+        """What stands on the line that is not over, but was not given. If what was given is gone from it, on a new line."""
+        self._write(b"")
+        self._line.give()
+        return self._taken()
+
+    def end(self) -> bytes:
+        """No more comes: all that is left, without a newline that was not there."""
+        lines = self._take(self._stripper.end())
+        self._write(b"", all_of_it=True)
+        return lines + self.flush()
+
+    @property
+    def pending(self) -> bytes:
+        """What `flush` would give."""
+        self._write(b"")
+        return encoded(self._line.rest())
+
+    @property
+    def is_rewritten(self) -> bool:
+        """What is pending is no mere beginning of a line, a prompt perhaps, but one on which something was replaced: progress."""
+        self._write(b"")
+        return self._line.is_rewritten
+
+    def _take(self, text: bytes) -> bytes:
+        if b"\n" not in text:
+            if b"\x1b" in text or len(self._raw) + len(text) > RAW_BYTES:
+                self._write(text)
+                return self._taken()
+            self._raw += text
+            return b""
+        place = 0
+        if not self._line.is_fresh:
+            place = text.find(b"\n") + 1
+            self._write(text[:place])
+        end = text.rfind(b"\n") + 1
+        lines = self._raw + text[place:end] if end > place else b""
+        if lines:
+            self._raw = b""
+            lines = whole_lines(lines)
+        if self._line.out:
+            lines = self._taken() + lines
+        self._raw += text[end:]
+        if b"\x1b" in text[end:] or len(self._raw) > RAW_BYTES:
+            self._write(b"")
+            lines += self._taken()
+        return lines
+
+    def _write(self, text: bytes, *, all_of_it: bool = False) -> None:
+        """Writes on the line all but a character that is cut at the end."""
+        data = self._raw + text
+        cut = None if all_of_it or data[-1:] < b"\x80" else CUT_CHARACTER.search(data, max(0, len(data) - 3))
+        end = len(data) if cut is None else cut.start()
+        self._raw = data[end:]
+        if end:
+            self._line.apply(data[:end])
+
+    def _taken(self) -> bytes:
+        out, self._line.out = self._line.out, []
+        return encoded("".join(out))
+
+
+def whole_lines(lines: bytes) -> bytes:
+    """Lines as they would stay, each given with its newline, from what `escapes.Stripper` gives."""
+    lines = lines.replace(b"\r\n", b"\n")
+    if b"\r" not in lines and b"\b" not in lines and b"\x1b" not in lines:
+        return lines
+    return b"\n".join(
+        [one_line(line) if b"\r" in line or b"\b" in line or b"\x1b" in line else line for line in lines.split(b"\n")]
+    )
+
+
+def one_line(data: bytes) -> bytes:
+    """The same for one, without its newline; it may have become several."""
+    if not MORE_THAN_RETURNS.search(data):
+        data = data.rstrip(b"\r")
+        if b"\r" not in data:
+            return data
+    line = Line()
+    line.apply(data)
+    line.apply(b"\n")
+    return encoded("".join(line.out))[:-1]
+
+
+def encoded(text: str) -> bytes:
+    """The bytes that were decoded, whatever they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(data: bytes) -> bytes:
+    """A whole stream as text."""
+    decoder = TextDecoder()
+    return decoder.feed(data) + decoder.end()
