@@ -149,6 +149,23 @@ class SourcePosition:
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Which log this is.
+
+    Attributes:
+        number: the session.
+        session_id: its public id.
+        epoch: the log's incarnation.
+        live: the session has not ended.
+    """
+
+    number: int
+    session_id: str
+    epoch: int
+    live: bool
+
+
 @dataclass(slots=True)
 class Commit:
     """What one transaction writes: all of it, or nothing.
@@ -166,6 +183,34 @@ class Commit:
     rows: list[SessionRow] = field(default_factory=list)
 
 
+class Reader(Protocol):
+    """Reads logs in a thread of its own, at any time, while all else goes on: what was committed when it looks."""
+
+    def version(self) -> int:
+        """Another number than the last time if anything was committed since. Cheap."""
+        ...
+
+    def heads(self) -> list[LogHead]:
+        """All logs that are kept, oldest first."""
+        ...
+
+    def head(self, number: int) -> LogHead | None:
+        """The log of a session; None: it is not kept."""
+        ...
+
+    def bounds(self, number: int) -> Bounds:
+        """What is kept of a log."""
+        ...
+
+    def blocks_after(self, number: int, seq: int, max_bytes: int) -> list[Block]:
+        """As `Store.blocks_after`."""
+        ...
+
+    def close(self) -> None:
+        """It is not needed any more."""
+        ...
+
+
 class Store(Protocol):
     """The promises. Any method may raise `errors.DiskFull`; nothing of that call has happened then."""
 
@@ -180,6 +225,10 @@ class Store(Protocol):
 
     def close(self) -> None:
         """A clean close: what was committed is on the disk. Closing again does nothing."""
+        ...
+
+    def reader(self) -> Reader:
+        """Somebody who reads beside. To be called, used and closed in one thread, while the store is open."""
         ...
 
     # Hot.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline_server.errors import DatabaseDamaged, DiskFull, NewerDatabase
-from sightline_server.storage.contract import Block, Outline
+from sightline_server.storage.contract import Block, Bounds, Outline
 from sightline_server.storage.segments import Place
 
 LAYOUT = 2  # PRAGMA user_version; a database of a higher one is refused
@@ -164,6 +164,21 @@ def to_row(number: int, block: Block, place: Place | None) -> tuple[object, ...]
 def to_outline(row: tuple[Any, ...]) -> Outline:
     """A row of `OUTLINE_COLUMNS`."""
     return Outline(first_seq_of(row[0]), *row[1:])
+
+
+def bounds_of(connection: sqlite3.Connection, number: int) -> Bounds:
+    """What is kept of a log."""
+    oldest, newest = (
+        connection.execute(
+            f"SELECT {OUTLINE_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id {order} LIMIT 1",  # noqa: S608
+            row_ids(number),
+        ).fetchone()
+        for order in ("ASC", "DESC")
+    )
+    if oldest is None:
+        return Bounds()
+    first, last = to_outline(oldest), to_outline(newest)
+    return Bounds(first.first_seq, last.last_seq, first.offset, last.end, last.last_time)
 
 
 def checksum(index: bytes, data: bytes) -> int:

@@ -18,6 +18,7 @@ from sightline_server.storage.contract import (
     Commit,
     EndedLog,
     EndedTotals,
+    LogHead,
     Outline,
     SessionRow,
     SourcePosition,
@@ -36,6 +37,7 @@ class MemoryStore:
         self._hidden: set[int] = set()
         self._merged: set[int] = set()
         self._last_number = 0
+        self.version = 0  # how often something was committed
 
     def open(self) -> None:
         """Nothing to do: memory is never taken back."""
@@ -43,7 +45,11 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to do."""
 
+    def reader(self) -> MemoryReader:
+        return MemoryReader(self)
+
     def commit(self, commit: Commit) -> None:
+        self.version += 1
         for number, block in commit.blocks:
             self._blocks.setdefault(number, []).append(block)
             kept = self._bounds.get(number, Bounds())
@@ -85,6 +91,10 @@ class MemoryStore:
 
     def last_number(self) -> int:
         return self._last_number
+
+    def heads(self) -> list[LogHead]:
+        """See `contract.Reader`."""
+        return [LogHead(row.number, row.session_id, row.epoch, row.live) for row in list(self._rows.values())]
 
     def row(self, session_id: str) -> SessionRow | None:
         return next((row for row in self._rows.values() if row.session_id == session_id), None)
@@ -183,6 +193,25 @@ class MemoryStore:
 
     def upkeep(self) -> Iterator[bool]:
         yield from ()
+
+
+class MemoryReader:
+    """See `contract.Reader`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.bounds = store.bounds
+        self.blocks_after = store.blocks_after
+        self.heads = store.heads
+
+    def version(self) -> int:
+        return self._store.version
+
+    def head(self, number: int) -> LogHead | None:
+        return next((head for head in self.heads() if head.number == number), None)
+
+    def close(self) -> None:
+        """Nothing to do."""
 
 
 def outline_of(block: Block) -> Outline:

@@ -20,19 +20,18 @@ from sightline_server.errors import CannotStore, CorruptDatabase, DatabaseDamage
 from sightline_server.storage import layout
 from sightline_server.storage.contract import SMALL_BYTES, Block, Bounds, Commit, SessionRow, SourcePosition, new_epoch
 from sightline_server.storage.layout import (
-    BLOCK_COLUMNS,
     INSERT_BLOCK,
     NOTE_ENDED,
-    OUTLINE_COLUMNS,
     ROW_COLUMNS,
-    first_seq_of,
+    bounds_of,
     is_whole,
     row_ids,
     to_row,
     transaction,
 )
+from sightline_server.storage.reading import BlockReader, SqliteReader
 from sightline_server.storage.segments import Place
-from sightline_server.storage.upkeep import COMMIT_BYTES, SqliteUpkeep, bounds_of
+from sightline_server.storage.upkeep import COMMIT_BYTES, SqliteUpkeep
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +53,7 @@ class SqliteStore(SqliteUpkeep):
         self._boot_id = boot_id
         self._last_places: dict[int, Place | None] = {}  # of live sessions: where their last large block ends
         self._hot: sqlite3.Connection
+        self._blocks: BlockReader
         self._closed = False
 
     # --- opening and closing
@@ -62,6 +62,7 @@ class SqliteStore(SqliteUpkeep):
         try:
             self._hot = layout.connect(self._path)
             layout.prepare(self._hot, self._path)
+            self._blocks = BlockReader(self._hot, self._files, self._path)
             self._open_upkeep()
             self._begin_epoch()
         except sqlite3.DatabaseError as error:
@@ -118,6 +119,9 @@ class SqliteStore(SqliteUpkeep):
         self._upkeep.close()
         self._hot.close()
         self._files.close()
+
+    def reader(self) -> SqliteReader:
+        return SqliteReader(self._path)
 
     # --- hot
 
@@ -189,68 +193,10 @@ class SqliteStore(SqliteUpkeep):
         return self._last_places[number]
 
     def blocks_after(self, number: int, seq: int, max_bytes: int) -> list[Block]:
-        # `seq` + 1 may lie inside a block: begin at the last one that starts at or before it.
-        start = self._value("SELECT coalesce(max(id), ?1) FROM block WHERE id BETWEEN ?1 AND ?2", *row_ids(number, 0, seq + 1))
-        found: list[Block] = []
-        size = 0
-        statement = f"SELECT {BLOCK_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id"  # noqa: S608
-        try:
-            with contextlib.closing(self._hot.execute(statement, (start, row_ids(number)[1]))) as cursor:
-                for row in cursor:
-                    if row[1] <= seq:
-                        continue
-                    size += row[5]
-                    if found and size > max_bytes:
-                        break
-                    found.append(self._to_block(number, row))
-                    if size >= max_bytes:
-                        break
-        except sqlite3.DatabaseError:
-            # Some row is damaged. What comes before it is good; then it is the next one's turn, each by itself.
-            return found or self._one_by_one(number, start, seq)
-        return found
+        return self._blocks.blocks_after(number, seq, max_bytes)
 
     def block_with(self, number: int, seq: int) -> Block | None:
-        try:
-            rows = self._hot.execute(
-                f"SELECT {BLOCK_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",  # noqa: S608
-                row_ids(number, 0, seq),
-            ).fetchall()
-        except sqlite3.DatabaseError:
-            rows = self._ask(
-                f"SELECT {OUTLINE_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",  # noqa: S608
-                *row_ids(number, 0, seq),
-            )
-            return self._alone(number, rows[0])
-        return self._to_block(number, rows[0]) if rows else None
-
-    def _one_by_one(self, number: int, start: int, seq: int) -> list[Block]:
-        """The next blocks where one cannot be read: those that can, and that one without its bytes."""
-        outlines = self._ask(
-            f"SELECT {OUTLINE_COLUMNS} FROM block WHERE id BETWEEN ? AND ? AND last_seq > ? ORDER BY id LIMIT 2",  # noqa: S608
-            start,
-            row_ids(number)[1],
-            seq,
-        )
-        return [self._alone(number, outline) for outline in outlines]
-
-    def _alone(self, number: int, outline: Sequence[Any]) -> Block:
-        try:
-            row = self._hot.execute(f"SELECT {BLOCK_COLUMNS} FROM block WHERE id=?", outline[:1]).fetchone()  # noqa: S608
-        except sqlite3.DatabaseError as error:
-            row = (*outline, b"", b"", None, None, None)
-            logger.error("log of session number %d: %s", number, error)
-        return self._to_block(number, row)
-
-    def _to_block(self, number: int, row: Sequence[Any]) -> Block:
-        block_id, last_seq, first_time, last_time, offset, length, index, data, file, position, checksum = row
-        first_seq = first_seq_of(block_id)
-        if data is None:
-            data = self._files.read(number, Place(file, position, length))
-        if not is_whole(index, data, length, checksum):
-            logger.error("log of session number %d: events %d to %d are damaged", number, first_seq, last_seq)
-            data = b""
-        return Block(first_seq, last_seq, first_time, last_time, offset, data, index)
+        return self._blocks.block_with(number, seq)
 
     def bounds(self, number: int) -> Bounds:
         try:
@@ -288,10 +234,7 @@ class SqliteStore(SqliteUpkeep):
 
     def _ask(self, statement: str, *values: object) -> list[Any]:
         """All rows. Raises `DatabaseDamaged`."""
-        try:
-            return self._hot.execute(statement, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise DatabaseDamaged(path=self._path, problem=error) from error
+        return self._blocks.ask(statement, *values)
 
     def _value(self, statement: str, *values: object) -> Any:
         return self._ask(statement, *values)[0][0]

@@ -16,7 +16,15 @@ from typing import Any, TypeVar
 from sightline_server.errors import DiskFull
 from sightline_server.storage import layout
 from sightline_server.storage.contract import SMALL_BYTES, Block, Bounds, EndedLog, EndedTotals, Outline
-from sightline_server.storage.layout import BLOCK_COLUMNS, OUTLINE_COLUMNS, first_seq_of, row_ids, to_outline, transaction
+from sightline_server.storage.layout import (
+    BLOCK_COLUMNS,
+    OUTLINE_COLUMNS,
+    bounds_of,
+    first_seq_of,
+    row_ids,
+    to_outline,
+    transaction,
+)
 from sightline_server.storage.reserve import Reserve
 from sightline_server.storage.segments import SegmentFiles
 
@@ -283,21 +291,6 @@ def joined(rows: Sequence[Sequence[Any]]) -> Block | None:
         return None
     first, last = to_outline(tuple(rows[0][:6])), to_outline(tuple(rows[-1][:6]))
     return Block(first.first_seq, last.last_seq, first.first_time, last.last_time, first.offset, b"".join(parts), b"".join(index))
-
-
-def bounds_of(connection: sqlite3.Connection, number: int) -> Bounds:
-    """What is kept of a log."""
-    oldest, newest = (
-        connection.execute(
-            f"SELECT {OUTLINE_COLUMNS} FROM block WHERE id BETWEEN ? AND ? ORDER BY id {order} LIMIT 1",  # noqa: S608
-            row_ids(number),
-        ).fetchone()
-        for order in ("ASC", "DESC")
-    )
-    if oldest is None:
-        return Bounds()
-    first, last = to_outline(oldest), to_outline(newest)
-    return Bounds(first.first_seq, last.last_seq, first.offset, last.end, last.last_time)
 
 
 def size_of(path: Path) -> int:

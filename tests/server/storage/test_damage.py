@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sightline_server.errors import DatabaseDamaged
 from sightline_server.storage.contract import Block, Commit, SessionRow
+from sightline_server.storage.reading import BlockReader
 from sightline_server.storage.sqlite import SqliteStore
 
 PAGE = 4096
@@ -143,6 +144,7 @@ def test_damage_to_the_tree_of_blocks_is_said_and_other_sessions_can_be_found(tm
         pages.write(b"\xff" * PAGE)
     fresh = SqliteStore(database, "boot")
     fresh._hot = sqlite3.connect(database, isolation_level=None)  # as a running server whose cache has let the page go
+    fresh._blocks = BlockReader(fresh._hot, fresh._files, database)
     with pytest.raises(DatabaseDamaged, match=r"sightline\.db"):
         fresh.blocks_after(1, 0, 1 << 30)
     with pytest.raises(DatabaseDamaged):
