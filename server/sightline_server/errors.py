@@ -205,6 +205,10 @@ class NotResizable(WrongState):
     text = "session {session!r} is a pane of somebody's own: its size is changed in its own tmux"
 
 
+class StepsRunning(WrongState):
+    text = "session {session!r} is still at its steps: there is nothing to {action} before its command has started"
+
+
 class NotAdopted(WrongState):
     text = "session {session!r} was started by Sightline and cannot be released: use `stop` to end it"
 
@@ -226,6 +230,24 @@ class ImpossibleState(WrongState):
 
 class OtherProducer(WrongState):
     text = "session {session!r} was created for the producer {producer!r}, and takes events of no other"
+
+
+class NoKeyboard(WrongState):
+    text = (
+        "session {session!r} is followed by its typescript alone, through which nothing reaches the program: type where it runs, "
+        "or start it with `sightline run`"
+    )
+
+
+class NoScreen(WrongState):
+    text = (
+        "what is on the screen of session {session!r} is not known: `script` keeps what was written and no screen; "
+        "its events show all of it, and a terminal held by tmux has a screen"
+    )
+
+
+class NotOurs(WrongState):
+    text = "the program of session {session!r} cannot be ended from here: {why}; end it where it runs, or release the session"
 
 
 class EpochChanged(WrongState):

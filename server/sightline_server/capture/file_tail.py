@@ -62,17 +62,19 @@ class Taken:
         count: so many of the bytes are done with; the rest is shown again, with more behind it or after a moment (`waited`).
         chunks: output; each at most 65536 bytes.
         times: when each chunk was written, in ns since 1970; empty: not known. 0 for a chunk: not known of that one.
-        event: what the bytes say instead of output.
+        event: what the bytes say instead of output; none of them need be done with.
+        again: ask again at once, when others had their turn.
     """
 
     count: int
     chunks: Sequence[bytes] = ()
     times: Sequence[int] = ()
     event: Event | None = None
+    again: bool = False
 
 
 class Reader(Protocol):
-    """What the bytes of a file mean. May be asked about the same offset again; it must answer alike."""
+    """What the bytes of a file mean. Is asked about the same offset again while it takes nothing there."""
 
     def begin(self, fd: int, offset: int) -> None:
         """A file, now open as `fd`, is read from this offset on. The descriptor may be read with `os.pread`, at any time."""
@@ -169,6 +171,7 @@ class FileTail:
         self._stopping = False
         self._owed: asyncio.Future[int] | None = None  # the last commit of a glance
         self._held_until = 0.0  # loop time; 0: nothing is held
+        self._ahead: tuple[int, Taken] | None = None  # what a glance met and could not commit
         self._missing_seconds = MISSING_FIRST
         self._said: tuple[CaptureState.ValueType, str] | None = None
 
@@ -219,6 +222,15 @@ class FileTail:
         """A descriptor of the file, for `os.fstat` and `os.pread`; -1 while there is none."""
         return self._fd
 
+    def file(self) -> tuple[int, int] | None:
+        """Device and inode of the file that is, or was, read; None: none was found yet."""
+        place = self._place or self._load()
+        return (place.device, place.inode) if place else None
+
+    def look(self) -> None:
+        """Something that the reader waits for may have come: looks now."""
+        self._told(GREW)
+
     # --- when it is told
 
     @property
@@ -252,6 +264,7 @@ class FileTail:
             return False
         taken = self._reader.take(data, offset, waited=False)
         if not taken.chunks or taken.count < len(data):
+            self._ahead = (offset, taken)
             return False
         self._owed = self._output(taken)
         return True
@@ -309,7 +322,11 @@ class FileTail:
             self._held_until = 0.0
             return False
         waited = self._finishing or bool(self._held_until and self._loop.time() >= self._held_until)
-        taken = self._reader.take(data, offset, waited=waited)
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead[0] == offset and ahead[1].event is not None:
+            taken = ahead[1]  # said once
+        else:
+            taken = self._reader.take(data, offset, waited=waited)
         if taken.event is not None:
             position = self._position + taken.count
             await self._sink.event(taken.event, self._source, position, self._spool)
@@ -323,6 +340,8 @@ class FileTail:
             self._held_until = 0.0
         elif taken.count or waited or not self._held_until:
             self._held_until = self._loop.time() + HOLD_SECONDS
+        if taken.event is not None or taken.again:
+            return True
         return bool(taken.count) and (len(data) == READ_BYTES or taken.count < len(data) or not taken.chunks or self._finishing)
 
     def _output(self, taken: Taken) -> asyncio.Future[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverR
 
 from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.typescript.writers import Lookout
 from sightline_server.errors import BadField, CwdNotFound, EmptyArgv
 from sightline_server.settings import Settings
 
@@ -31,11 +32,13 @@ class Shared:
         settings: where the server lives.
         environ: what a session's environment starts from, unless its request says otherwise.
         inotify: tells of all files.
+        lookout: knows who writes them.
     """
 
     settings: Settings
     environ: Mapping[str, str]
     inotify: Inotify
+    lookout: Lookout = field(default_factory=Lookout)
 
     def environment(self, request: CreateRequest) -> dict[str, str]:
         """The whole environment of a new session, but for `SIGHTLINE_SESSION_ID`."""

@@ -16,14 +16,15 @@ from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.kind import Kind, Shared
 from sightline_server.capture.kinds.command import CommandKind
 from sightline_server.capture.kinds.published import PublishedKind
+from sightline_server.capture.kinds.recipe import RecipeKind
 from sightline_server.capture.kinds.terminal import TerminalKind
 from sightline_server.capture.kinds.tmux import TmuxKind
+from sightline_server.capture.kinds.typescript import TypescriptKind
 from sightline_server.errors import BadField, NotYetBuilt
 from sightline_server.settings import Settings
 
 NOT_YET: Mapping[str, str] = {
     "screen": "following a GNU screen session",
-    "typescript": "following a typescript",
     "transcript": "following an agent's transcript",
 }
 HOLDERS_NOT_YET: Mapping[Command.Holder.ValueType, str] = {
@@ -47,7 +48,9 @@ class Sources:
         self._terminal = TerminalKind(shared)
         self._tmux = TmuxKind(shared)
         self._published = PublishedKind()
-        self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux)
+        self.typescript = TypescriptKind(shared)
+        self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux, self.typescript)
+        self._recipe = RecipeKind(shared, self.of_request, self.of_record)
         self._hostname = socket.gethostname()
 
     async def close(self) -> None:
@@ -60,10 +63,12 @@ class Sources:
 
     def of_request(self, request: CreateRequest) -> Kind:
         """The kind that a request means. Raises `BadField` where it means none."""
+        if request.steps and not self.is_here(request.host):
+            raise BadField(field="steps", problem="a recipe runs on the server's own host")
         if not self.is_here(request.host):
             raise NotYetBuilt(what="starting a session on another host")
         if request.steps:
-            raise NotYetBuilt(what="a recipe of steps")
+            return self._recipe
         match request.WhichOneof("origin"):
             case None:
                 raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
@@ -73,6 +78,8 @@ class Sources:
                 return self._tmux
             case "published":
                 return self._published
+            case "typescript":
+                return self.typescript
             case other:
                 raise NotYetBuilt(what=NOT_YET[other])
 
@@ -87,11 +94,15 @@ class Sources:
 
     def of_record(self, record: SessionMessage) -> Kind:
         """The kind that a session is of."""
+        if record.steps:
+            return self._recipe
         match record.kind:
             case SessionKind.SESSION_KIND_COMMAND:
                 return self._command
             case SessionKind.SESSION_KIND_TERMINAL:
                 return self._terminal
+            case SessionKind.SESSION_KIND_TYPESCRIPT:
+                return self.typescript
             case SessionKind.SESSION_KIND_PUBLISHED:
                 return self._published
             case _:

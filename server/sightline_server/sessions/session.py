@@ -61,7 +61,7 @@ NOTE_SECONDS = 1.0  # for the store to note that a session is terminated, before
 TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` says that it did not help
 
 TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
-ADOPTED_KINDS = frozenset({SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
+ADOPTED_KINDS = frozenset({SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN, SessionKind.SESSION_KIND_TYPESCRIPT})
 
 
 @dataclasses.dataclass
@@ -195,7 +195,15 @@ class Session:
         return await self.log.append(drafts, position=position)
 
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
-        return await self.log.append([Draft(source, event)], position=None if position is None else (spool or source, position))
+        place = None if position is None else (spool or source, position)
+        if event.HasField("state_changed"):  # the session's own, whoever knows it: stored with it, and waited for
+            said = event.state_changed
+            await self.changed(said.state, said.provenance, said.reason, said.confidence, position=place)
+            return self._state_seq
+        if event.HasField("resized"):
+            self.record.terminal.columns, self.record.terminal.rows = event.resized.columns, event.resized.rows
+            return await self.log.append([Draft(source, event)], position=place, row=self.row())
+        return await self.log.append([Draft(source, event)], position=place)
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         if self.live and (self.record.capture, self.record.capture_reason) != (state, reason):
@@ -308,10 +316,18 @@ class Session:
 
     # --- its state
 
-    async def changed(self, state: SessionState.ValueType, provenance: str, reason: str, confidence: float = 1.0) -> None:
-        """Logs a state, and stores it with the session."""
+    async def changed(
+        self,
+        state: SessionState.ValueType,
+        provenance: str,
+        reason: str,
+        confidence: float = 1.0,
+        *,
+        position: tuple[str, int] | None = None,
+    ) -> None:
+        """Logs a state, and stores it with the session; `position` as in `SessionLog.append`."""
         change = self._state_change(state, provenance, reason, confidence)
-        self._state_seq = await self.log.append([Draft(OURS, Event(state_changed=change))], row=self.row())
+        self._state_seq = await self.log.append([Draft(OURS, Event(state_changed=change))], row=self.row(), position=position)
         self._wake_state_waiters()
 
     def _state_change(self, state: SessionState.ValueType, provenance: str, reason: str, confidence: float = 1.0) -> StateChanged:
