@@ -128,14 +128,16 @@ def signal_group(leader: Identity, signal: int) -> bool:
     return True
 
 
-def tree(session_id: str, root: Identity | None) -> list[Identity]:
+def tree(session_id: str, root: Identity | None, *, since: int = 0) -> list[Identity]:
     """The processes of a session that run now, parents before their children; never this process.
+
+    With `since`, in clock ticks since boot, of those that carry the mark only what started then or later, and its descendants.
 
     Found by descent from the root, by the root's session (which outlives it), and by `SESSION_VARIABLE` in their environment. Takes
     some 30 us for each process of the machine: call it in a thread.
     """
     stats = {stat.pid: stat for stat in map(_stat, _pids()) if stat is not None}
-    found = {pid for pid in stats if _carries(pid, session_id)}
+    found = {pid for pid, stat in stats.items() if stat.start >= since and _carries(pid, session_id)}
     if root and root.boot == boot_id():
         present = stats.get(root.pid)
         if present is None or present.start == root.start:
@@ -162,16 +164,16 @@ def _depth(pid: int, stats: dict[int, _Stat]) -> int:
     return depth
 
 
-async def end_tree(session_id: str, root: Identity | None, signal: int, grace: float) -> int:
+async def end_tree(session_id: str, root: Identity | None, signal: int, grace: float, *, since: int = 0) -> int:
     """Ends a session's processes: `signal` to each, SIGKILL to what is left after `grace` seconds, until none is left.
 
     What is started meanwhile gets the signal too. Returns how many could not be ended: 0, but for processes of other users, those
-    that hang in the kernel, and those that fork faster than they are found.
+    that hang in the kernel, and those that fork faster than they are found. `since` as in `tree`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace
     signalled: set[Identity] = set()
-    while left := await asyncio.to_thread(tree, session_id, root):
+    while left := await asyncio.to_thread(tree, session_id, root, since=since):
         fresh = set(left) - signalled
         if loop.time() >= deadline or signal == signals.SIGKILL:
             break
@@ -187,7 +189,7 @@ async def end_tree(session_id: str, root: Identity | None, signal: int, grace: f
         for identity in left:
             send_signal(identity, signals.SIGKILL)
         await _all_gone(left, _KILL_SECONDS)
-        left = await asyncio.to_thread(tree, session_id, root)
+        left = await asyncio.to_thread(tree, session_id, root, since=since)
     return len(left)
 
 

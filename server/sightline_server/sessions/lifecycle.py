@@ -64,6 +64,8 @@ def completed(ending: Ending, asked: Asked) -> Completed:
         descendants_left=ending.descendants_left,
         labels=ending.labels,
     )
+    if last.labels and "status" not in last.labels:  # what is left behind by name says how it went too
+        last.labels["status"] = Outcome.Name(last.outcome).removeprefix("OUTCOME_").lower()
     if ending.exit_code is not None:
         last.exit_code = ending.exit_code
     return last

@@ -315,6 +315,8 @@ class Registry:
         state, reason = STATE_BEHIND_NAME.get(
             session.record.kind, (SessionState.SESSION_STATE_UNKNOWN, "a terminal's program may be doing anything")
         )
+        if session.record.steps:
+            state, reason = SessionState.SESSION_STATE_WORKING, "its steps run"
         if session.live:
             await session.note_size()
             await session.changed(state, "process", reason)
