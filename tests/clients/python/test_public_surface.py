@@ -8,7 +8,19 @@ import pytest
 import sightline
 import sightline.sync
 
-SURFACE = ["Cancelled", "Client", "RunResult", "SightlineError", "Subscription", "connect", "errors", "run", "sync"]
+SURFACE = [
+    "Cancelled",
+    "Client",
+    "LogHandler",
+    "RunResult",
+    "SightlineError",
+    "StreamWriter",
+    "Subscription",
+    "connect",
+    "errors",
+    "run",
+    "sync",
+]
 
 CLIENT = {
     "adopt",
