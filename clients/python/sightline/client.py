@@ -17,7 +17,7 @@ from sightline.subscription import FIRST_PAUSE, Subscription, cancelled_by_us
 from sightline.transport import aio, metadata, open_channel, open_stub
 from sightline.v1 import session_service_pb2 as v1
 from sightline.v1.event_pb2 import Event, SessionState
-from sightline.v1.session_pb2 import Cursor, Session, Snapshot, Terminal, Tmux
+from sightline.v1.session_pb2 import Cursor, Published, Session, Snapshot, Step, Terminal, Tmux
 
 if TYPE_CHECKING:
     from sightline.v1.session_service_pb2_grpc import SessionServiceAsyncStub
@@ -134,11 +134,14 @@ class Client:
         labels: Mapping[str, str] | None = None,
         request_id: str | None = None,
         tmux: Tmux | None = None,
+        recipe: v1.CreateRequest | None = None,
+        steps: Iterable[Step] = (),
+        log_steps: bool = False,
     ) -> Session:
-        """Starts a command, or adopts a pane, and returns when it runs.
+        """Starts a command, steps and a command, or steps alone, or adopts a pane, and returns when it runs.
 
         Args:
-            argv: the program and its arguments; no shell splits them. None: `tmux` says what to follow.
+            argv: the program and its arguments; no shell splits them. None: `tmux` says what to follow, or the steps are all.
             name: unique among live sessions; empty: the server makes one from the command.
             terminal: run it in a terminal of so many columns and rows; None: in pipes, stdout and stderr apart.
             stdin_open: keep the stdin of a command in pipes open for `send`, until `eof`; False: it reads `/dev/null`.
@@ -148,12 +151,27 @@ class Client:
             labels: the caller's own marks.
             request_id: the same id gets the same session again; None: a random one, so that this call's own retries are safe.
             tmux: the pane to adopt; see `adopt`.
+            recipe: what `sightline.recipes.load` gives; the other arguments are put over what it says.
+            steps: done in this order, before the recipe's own and before the command. The server goes on with them whatever
+                becomes of the caller.
+            log_steps: the steps' output goes to the server's own log as well.
         """
-        if (argv is None) == (tmux is None):
-            raise ValueError("give either argv or tmux")
-        if argv is not None:
+        steps = list(steps)
+        if (argv is None and recipe is None and not steps) == (tmux is None):
+            raise ValueError("give either argv, steps or a recipe, or tmux")
+        if tmux is None:
             request = requests.create(
-                argv, name=name, terminal=terminal, stdin_open=stdin_open, cwd=cwd, env=env, labels=labels, request_id=request_id
+                argv,
+                name=name,
+                terminal=terminal,
+                stdin_open=stdin_open,
+                cwd=cwd,
+                env=env,
+                labels=labels,
+                request_id=request_id,
+                recipe=recipe,
+                steps=steps,
+                log_steps=log_steps,
             )
         else:
             request = v1.CreateRequest(name=name, labels=labels, tmux=tmux, request_id=_id(request_id))
@@ -339,11 +357,56 @@ class Client:
         )
         return await self._call(self.stub.Search, request)
 
+    async def create_published(
+        self,
+        *,
+        name: str = "",
+        producer_id: str = "",
+        terminal: tuple[int, int] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        watch_files: bool | None = None,
+        request_id: str | None = None,
+    ) -> Session:
+        """Makes a session whose events are published, its state and its end too: by the caller, or by other programs.
+
+        Args:
+            name: as in `create`.
+            producer_id: the only one that may publish into it; empty: any may.
+            terminal: columns and rows of the terminal whose output is published; None: there is none.
+            cwd: its directory; None: none is known.
+            labels: as in `create`.
+            watch_files: changes of files below `cwd` become events; None: the server's choice.
+            request_id: as in `create`.
+        """
+        request = v1.CreateRequest(
+            name=name,
+            labels=labels,
+            request_id=_id(request_id),
+            cwd="" if cwd is None else os.path.abspath(cwd),
+            watch_files=requests.watch_files(watch_files),
+            published=Published(
+                producer_id=producer_id, terminal=None if terminal is None else Terminal(columns=terminal[0], rows=terminal[1])
+            ),
+        )
+        return (await self._call(self.stub.Create, request)).session
+
     async def publish(
-        self, session: SessionRef, events: Iterable[Event], *, producer_id: str, first_sequence: int
+        self, session: SessionRef, events: Iterable[Event], *, producer_id: str | None = None, first_sequence: int = 1
     ) -> v1.PublishResponse:
-        """Adds events of the caller's own, once each: `first_sequence` numbers the first of them within `producer_id`, from 1."""
-        request = v1.PublishRequest(session=ref(session), producer_id=producer_id, first_sequence=first_sequence, events=events)
+        """Adds events of the caller's own to a session: all of them or none, and each once, however often the call is made.
+
+        Args:
+            session: any live one; what happens in it (`completed`, `state_changed`, `input`) only to those made by `create_published`.
+            events: 1 to 1000, 4 MiB at most: payload, source, source_time, turn_id, parent_tool_call_id, raw.
+            producer_id: under which they are numbered; None: a random one, so that this call's own retries are safe.
+            first_sequence: the number of the first of them within `producer_id`; those that are in the log already are left out.
+
+        Raises:
+            OutOfRange: events before `first_sequence` are missing; `metadata["expected"]` says which comes next.
+        """
+        producer = requests.new_request_id() if producer_id is None else producer_id
+        request = v1.PublishRequest(session=ref(session), producer_id=producer, first_sequence=first_sequence, events=events)
         return await self._call(self.stub.Publish, request)
 
     async def answer(

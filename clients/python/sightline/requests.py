@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from sightline.v1.event_pb2 import Channel, EventKind
-from sightline.v1.session_pb2 import Command, Cursor, Session, Terminal
+from sightline.v1.session_pb2 import Command, Cursor, Session, Step, Terminal
 from sightline.v1.session_service_pb2 import (
     CreateRequest,
     Cursors,
@@ -24,6 +24,7 @@ from sightline.v1.session_service_pb2 import (
     Pacing,
     SubscribeRequest,
     View,
+    WatchFiles,
 )
 
 SessionRef: TypeAlias = "str | Session"
@@ -98,6 +99,13 @@ def pacing(min_interval: float | None, max_events_per_second: int, *, coalesce: 
     return made if made.ByteSize() else None
 
 
+def watch_files(watch: bool | None) -> WatchFiles.ValueType:
+    """Whether changes of files become events; None: the server's choice."""
+    if watch is None:
+        return WatchFiles.WATCH_FILES_UNSPECIFIED
+    return WatchFiles.WATCH_FILES_ON if watch else WatchFiles.WATCH_FILES_OFF
+
+
 def timestamp(moment: datetime) -> Timestamp:
     """Raises ValueError for a naive datetime: whose time zone it means is not ours to guess."""
     if moment.tzinfo is None:
@@ -126,7 +134,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def create(
-    argv: Sequence[str],
+    argv: Sequence[str] | None,
     *,
     name: str,
     terminal: tuple[int, int] | None,
@@ -135,23 +143,35 @@ def create(
     env: Mapping[str, str] | None,
     labels: Mapping[str, str] | None,
     request_id: str | None,
+    recipe: CreateRequest | None = None,
+    steps: Iterable[Step] = (),
+    log_steps: bool = False,
 ) -> CreateRequest:
-    """A request for a command; see `Client.create`."""
+    """A request for a command, or for what a recipe says with the rest put over it; see `Client.create`."""
     if isinstance(argv, str):
         raise TypeError("argv is a list of arguments, not a string: no shell will split it")
-    return CreateRequest(
-        name=name,
-        request_id=new_request_id() if request_id is None else request_id,
-        labels=labels,
-        cwd=os.getcwd() if cwd is None else os.path.abspath(cwd),
-        env=environment(env),
-        clear_env=True,
-        command=Command(
-            argv=argv,
-            terminal=None if terminal is None else Terminal(columns=terminal[0], rows=terminal[1]),
-            stdin=Command.STDIN_OPEN if stdin_open else Command.STDIN_NULL,
-        ),
-    )
+    made = CreateRequest()
+    if recipe is not None:
+        made.CopyFrom(recipe)
+    made.name = name or made.name
+    made.request_id = new_request_id() if request_id is None else request_id
+    made.labels.update(labels or {})
+    made.cwd = os.path.abspath(cwd) if cwd is not None else made.cwd or os.getcwd()
+    variables = environment(None) | dict(made.env) if env is None else dict(made.env) | environment(env)
+    made.env.update(variables)
+    made.clear_env = True
+    made.log_steps = log_steps or made.log_steps
+    all_steps = [*steps, *made.steps]
+    del made.steps[:]
+    made.steps.extend(all_steps)
+    if argv is not None:
+        made.command.argv[:] = argv
+    if made.HasField("command"):
+        if terminal is not None:
+            made.command.terminal.CopyFrom(Terminal(columns=terminal[0], rows=terminal[1]))
+        if stdin_open or not made.command.stdin:
+            made.command.stdin = Command.STDIN_OPEN if stdin_open else Command.STDIN_NULL
+    return made
 
 
 def subscribe(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sightline import errors
 from sightline.client import Client, connect
 from sightline.progress import Item
 from sightline.subscription import Subscription, cancelled_by_us
 from sightline.v1.event_pb2 import Channel, Completed, Event, Outcome, Usage
-from sightline.v1.session_pb2 import Session
-from sightline.v1.session_service_pb2 import Gap
+from sightline.v1.session_pb2 import Session, Step
+from sightline.v1.session_service_pb2 import CreateRequest, Gap
 
 END_WITHIN = 15.0  # seconds a cancelled run may take to end its tree: the server's grace of 5 s, SIGKILL, and a restart in between
 
@@ -35,6 +35,7 @@ class RunResult:
         session_id: the session, whose log is kept.
         error: why it did not succeed, for people; empty when the outcome says it all.
         complete: False when output is missing, because it could not be kept.
+        labels: what it left behind by name: the result of a recipe.
     """
 
     outcome: str
@@ -47,16 +48,19 @@ class RunResult:
     session_id: str
     error: str = ""
     complete: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 async def run(
-    argv: Sequence[str],
+    argv: Sequence[str] | None = None,
     *,
     name: str = "",
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     terminal: tuple[int, int] | None = None,
     labels: Mapping[str, str] | None = None,
+    recipe: CreateRequest | None = None,
+    steps: Iterable[Step] = (),
     on_event: Callable[[Event], object] | None = None,
     target: str | None = None,
     client: Client | None = None,
@@ -73,6 +77,8 @@ async def run(
         env: its whole environment; None: the caller's.
         terminal: columns and rows of a terminal to run it in; None: in pipes.
         labels: the caller's own marks.
+        recipe: as in `Client.create`.
+        steps: as in `Client.create`.
         on_event: called with each event as it comes; when it returns an awaitable, that is awaited before the next one.
         target: the server; None: as `connect` finds it.
         client: use this one instead of a connection of its own.
@@ -86,7 +92,8 @@ async def run(
     async with AsyncExitStack() as stack:
         if client is None:
             client = await stack.enter_async_context(connect(target))
-        session = await _start(client, client.create(argv, name=name, cwd=cwd, env=env, terminal=terminal, labels=labels))
+        create = client.create(argv, name=name, cwd=cwd, env=env, terminal=terminal, labels=labels, recipe=recipe, steps=steps)
+        session = await _start(client, create)
         stream = await stack.enter_async_context(client.subscribe(session))
         collected = _Collected(session.id)
         try:
@@ -142,6 +149,7 @@ class _Collected:
             session_id=self.session_id,
             error=completed.error,
             complete=self._complete,
+            labels=dict(completed.labels),
         )
 
 

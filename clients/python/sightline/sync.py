@@ -12,7 +12,7 @@ import asyncio
 import functools
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -23,8 +23,8 @@ from sightline import subscription as streams
 from sightline.progress import Item
 from sightline.running import RunResult
 from sightline.v1.event_pb2 import Event
-from sightline.v1.session_pb2 import Cursor
-from sightline.v1.session_service_pb2 import End, SubscribeResponse
+from sightline.v1.session_pb2 import Cursor, Step
+from sightline.v1.session_service_pb2 import CreateRequest, End, SubscribeResponse
 
 __all__ = ["Client", "RunResult", "Subscription", "connect", "run"]
 
@@ -204,6 +204,7 @@ class Client:
     list_events = _iterating(aio.Client.list_events)
     snapshot = _blocking(aio.Client.snapshot)
     search = _blocking(aio.Client.search)
+    create_published = _blocking(aio.Client.create_published)
     publish = _blocking(aio.Client.publish)
     answer = _blocking(aio.Client.answer)
     explain = _blocking(aio.Client.explain)
@@ -220,13 +221,15 @@ def connect(target: str | None = None, *, token: str | None = None, retry_for: f
 
 
 def run(
-    argv: Sequence[str],
+    argv: Sequence[str] | None = None,
     *,
     name: str = "",
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     terminal: tuple[int, int] | None = None,
     labels: Mapping[str, str] | None = None,
+    recipe: CreateRequest | None = None,
+    steps: Iterable[Step] = (),
     on_event: Callable[[Event], object] | None = None,
     target: str | None = None,
     client: Client | None = None,
@@ -243,6 +246,8 @@ def run(
         env=env,
         terminal=terminal,
         labels=labels,
+        recipe=recipe,
+        steps=steps,
         on_event=on_event,
         target=target,
         client=None if client is None else client.aio,
