@@ -125,6 +125,22 @@ class UnknownKey(BadRequest):
     text = "{key!r} is no key: use names such as Enter, Tab, Escape, Up, F5, C-c, M-x, or send text"
 
 
+class BadHost(BadRequest):
+    text = "{host!r} is no host: give a name as `ssh` takes it, such as NAME or USER@NAME"
+
+
+class QueryEmpty(BadRequest):
+    text = 'there is nothing to look for: give words, a "phrase in quotes", or the beginning of a word with a star'
+
+
+class QueryUnbalanced(BadRequest):
+    text = "a quote in the query has no end: close it, or leave it out"
+
+
+class QueryWithoutWords(BadRequest):
+    text = "the query has signs alone, and what is looked up is words: give at least one letter or digit"
+
+
 class BadPageToken(BadRequest):
     text = "the page token is not one that this call gave: start again without one"
 
@@ -157,6 +173,10 @@ class ProgramNotFound(NotFound):
 
 class PaneNotFound(NotFound):
     text = "there is no tmux pane {target!r} on {socket}: `sightline adopt` lists those that are there"
+
+
+class HostUnknown(NotFound):
+    text = "there is no host {host!r} ({why}): check the name, or add it to your ssh configuration"
 
 
 class TmuxServerNotFound(NotFound):
@@ -232,14 +252,14 @@ class OtherProducer(WrongState):
     text = "session {session!r} was created for the producer {producer!r}, and takes events of no other"
 
 
-class NoKeyboard(WrongState):
+class NoKeyboard(NoInput):
     text = (
         "session {session!r} is followed by its typescript alone, through which nothing reaches the program: type where it runs, "
         "or start it with `sightline run`"
     )
 
 
-class NoScreen(WrongState):
+class NoScreen(NoTerminal):
     text = (
         "what is on the screen of session {session!r} is not known: `script` keeps what was written and no screen; "
         "its events show all of it, and a terminal held by tmux has a screen"
@@ -261,8 +281,44 @@ class TmuxNotInstalled(WrongState):
     text = "tmux is not installed on the server's host, and terminals need it: install it (Debian: apt-get install tmux)"
 
 
+class ScriptNotInstalled(WrongState):
+    text = "`script` is not installed on the server's host: install it (Debian: apt-get install bsdutils), or use another holder"
+
+
 class TmuxTooOld(WrongState):
     text = "tmux {version} is too old: {feature} needs {needed} or newer"
+
+
+class SshNotInstalled(WrongState):
+    text = (
+        "there is no {program!r} on the server's host, and other hosts need it: install it (Debian: apt-get install openssh-client)"
+    )
+
+
+class HostKeyChanged(WrongState):
+    text = (
+        "the key of host {host!r} is not the one that is known: somebody may be listening in, so nothing was sent; if the host was set "
+        "up anew, remove its old key with `ssh-keygen -R` and connect once with `ssh {host}`"
+    )
+
+
+class HostKeyUnknown(WrongState):
+    text = "the key of host {host!r} is not known yet ({why}): connect once with `ssh {host}` and accept it"
+
+
+class HostLoginRefused(WrongState):
+    text = (
+        "host {host!r} lets nobody in without asking ({why}), and nobody is there to answer: add a key that needs no passphrase to your "
+        "agent, or keep a connection open (ControlMaster), which is shared then"
+    )
+
+
+class HostLacks(WrongState):
+    text = "host {host!r} has no {what}, and {feature} needs it: install it there"
+
+
+class HostTmuxTooOld(WrongState):
+    text = "tmux {version} on host {host!r} is too old: {feature} needs {needed} or newer"
 
 
 # --- BeyondLog
@@ -321,8 +377,20 @@ class CannotStore(Unreachable):
     text = "nothing can be written to {path} ({problem}): nothing was lost, and it is tried again until it succeeds"
 
 
+class IndexUnavailable(Unreachable):
+    text = "the index of {path} cannot be used for the moment ({problem}): nothing else is touched; try again later"
+
+
 class SourceGone(Unreachable):
     text = "what session {session!r} follows does not answer: {why}"
+
+
+class HostUnreachable(Unreachable):
+    text = "host {host!r} cannot be reached: {why}"
+
+
+class HostDisconnected(Unreachable):
+    text = "there is no connection to host {host!r} just now ({why}): nothing was done there; it is tried again by itself"
 
 
 class StartTimeout(Unreachable):

@@ -16,8 +16,10 @@ import pytest
 import pytest_asyncio
 from conformance.rig import Parrot, Rig, is_running, until
 from conformance.rigs.command import CommandRig
+from conformance.rigs.held import HeldRig
 from conformance.rigs.terminal import TerminalRig
 from conformance.rigs.tmux import TmuxRig
+from conformance.rigs.typescript import TypescriptRig
 from server.capture.memory_sink import MemorySink
 from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline_server.capture import processes
@@ -26,7 +28,13 @@ from sightline_server.capture.sources import Sources
 from sightline_server.errors import NoInput, NotAdopted, NoTerminal
 from sightline_server.settings import Settings
 
-RIGS: dict[str, Callable[[Path], Rig]] = {"command": CommandRig, "terminal": TerminalRig, "tmux": TmuxRig}
+RIGS: dict[str, Callable[[Path], Rig]] = {
+    "command": CommandRig,
+    "terminal": TerminalRig,
+    "tmux": TmuxRig,
+    "held": HeldRig,
+    "typescript": TypescriptRig,
+}
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/", "TERM": "xterm-256color"}
 EXIT_CODE = 3

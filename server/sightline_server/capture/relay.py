@@ -22,7 +22,8 @@ Modes, each with the spool's directory as the argument:
     pane     moves fd 0 to the channel `terminal`; never waits: what does not fit is counted in `terminal.lost`; one more
              argument says how many segments may lie unread
     exec     runs the program of a spec read from the FIFO `spec` in the directory, in the terminal it was started in; no secret
-             touches an argv or the disk
+             touches an argv or the disk. With one more argument, `bare`, nobody takes a marker out again: none is written, its
+             own end is the program's, and before anything else it says in `launcher` which terminal that is
 """
 
 from __future__ import annotations
@@ -660,9 +661,9 @@ class Launcher:
     load 7 of 100 short programs lost their last kilobytes (tmux 3.3a). While somebody has the terminal open, tmux goes on reading.
     """
 
-    def __init__(self, directory: str, umask: int) -> None:
+    def __init__(self, directory: str, umask: int, *, bare: bool = False) -> None:
         self.files = Files(directory)
-        self.marker = marker(directory)
+        self.marker = b"" if bare else marker(directory)
         self.umask = umask
 
     def start(self, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes) -> int:
@@ -708,21 +709,22 @@ class Launcher:
         self.files.put("program", f"{pid} {start_time(pid)}\n")
         return pid
 
-    def follow(self, pid: int) -> None:
-        """Until the program has exited, its last byte is in the spool, and how it ended is written down."""
+    def follow(self, pid: int) -> int:
+        """Until the program has exited, its last byte is in the spool, and how it ended is written down. Gives its wait status."""
         while True:
             _, status = posix.waitpid(pid, posix.WUNTRACED)
             if not posix.WIFSTOPPED(status):
                 break
             posix.killpg(pid, 18)  # SIGCONT: there is no shell behind it that could let it go on
         deadline = time.monotonic() + DRAIN_SECONDS
-        if self._mark(deadline):
+        if self.marker and self._mark(deadline):
             while time.monotonic() < deadline and not self._is_drained():
                 time.sleep(DRAIN_STEP)
         self.files.put("exit", exit_text(status))
         while self.files.pending:
             time.sleep(RETRY_MOST)
             self.files.retry()
+        return status
 
     def _mark(self, deadline: float) -> bool:
         """Writes the marker; a terminal that takes nothing is not waited for beyond the deadline."""
@@ -753,8 +755,11 @@ def hang_up(group: int) -> None:
 
 def run_exec(directory: str, umask: int) -> int:
     """Mode `exec`."""
-    launcher = Launcher(directory, umask)
+    bare = sys.argv[3:] == ["bare"]
+    launcher = Launcher(directory, umask, bare=bare)
     try:
+        if bare:
+            launcher.files.put("launcher", f"{posix.getpid()} {start_time(posix.getpid())} {posix.ttyname(0)}\n")
         argv, env, cwd, _ = decode_spec(read_fifo(f"{directory}/spec"))
         env.update((name, posix.environ[name]) for name in OF_THE_PANE if name in posix.environ)
         pid = launcher.start(argv, env, cwd)
@@ -765,8 +770,8 @@ def run_exec(directory: str, umask: int) -> int:
         launcher.files.put("exit", f"error {errno.EPROTO} {error}\n")
         return 127
     del argv, env
-    launcher.follow(pid)
-    return 0
+    status = launcher.follow(pid)
+    return (posix.WTERMSIG(status) + 128 if posix.WIFSIGNALED(status) else posix.WEXITSTATUS(status)) if bare else 0
 
 
 def read_fifo(path: str) -> bytes:

@@ -15,6 +15,7 @@ from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.kind import Kind, Shared
 from sightline_server.capture.kinds.command import CommandKind
+from sightline_server.capture.kinds.held import HeldKind
 from sightline_server.capture.kinds.published import PublishedKind
 from sightline_server.capture.kinds.recipe import RecipeKind
 from sightline_server.capture.kinds.terminal import TerminalKind
@@ -29,7 +30,6 @@ NOT_YET: Mapping[str, str] = {
 }
 HOLDERS_NOT_YET: Mapping[Command.Holder.ValueType, str] = {
     Command.HOLDER_SCREEN: "holding a program in GNU screen",
-    Command.HOLDER_SCRIPT: "holding a program in script",
 }
 
 
@@ -46,6 +46,7 @@ class Sources:
         shared = Shared(settings, environ, self._inotify)
         self._command = CommandKind(shared)
         self._terminal = TerminalKind(shared)
+        self._held = HeldKind(shared)
         self._tmux = TmuxKind(shared)
         self._published = PublishedKind()
         self.typescript = TypescriptKind(shared)
@@ -86,6 +87,8 @@ class Sources:
     def _of_command(self, command: Command) -> Kind:
         if command.holder in HOLDERS_NOT_YET:
             raise NotYetBuilt(what=HOLDERS_NOT_YET[command.holder])
+        if command.holder == Command.HOLDER_SCRIPT:
+            return self._held
         if command.holder == Command.HOLDER_TMUX or command.HasField("terminal"):
             return self._terminal
         return self._command
@@ -100,7 +103,7 @@ class Sources:
             case SessionKind.SESSION_KIND_COMMAND:
                 return self._command
             case SessionKind.SESSION_KIND_TERMINAL:
-                return self._terminal
+                return self._held if record.holder == Command.HOLDER_SCRIPT else self._terminal
             case SessionKind.SESSION_KIND_TYPESCRIPT:
                 return self.typescript
             case SessionKind.SESSION_KIND_PUBLISHED:
