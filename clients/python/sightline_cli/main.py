@@ -22,7 +22,9 @@ from sightline_cli import (
     doctor,
     endings,
     export,
+    import_,
     keeping,
+    publish,
     replay,
     run,
     serve,
@@ -35,11 +37,11 @@ from sightline_cli.command import Command, Complaint, Parser, add_remote, descri
 IMPORTED = 50_000  # new objects between two looks for garbage
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
-    ("start something", (run.RUN, run.CREATE, adopt.ADOPT)),
+    ("start something", (run.RUN, run.CREATE, adopt.ADOPT, publish.PUBLISH)),
     ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
     ("steer it", (steer.SEND, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
-    ("its past", (replay.REPLAY, export.EXPORT)),
+    ("its past", (replay.REPLAY, export.EXPORT, import_.IMPORT)),
     ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, doctor.DOCTOR, completion.COMPLETION)),
 )
 

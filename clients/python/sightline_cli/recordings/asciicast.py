@@ -175,7 +175,7 @@ def _head(line: bytes) -> tuple[int, r.Head]:
     except (ValueError, RecursionError):
         raise r.BadRecording("its first line is no JSON: this is no asciicast") from None
     version = told.get("version") if isinstance(told, dict) else None
-    if version not in {2, 3}:
+    if version not in (2, 3):
         said = "no version" if version is None else f"version {_short(version)}"
         raise r.BadRecording(f"its first line tells of {said}: asciicast versions 2 and 3 can be read")
     size = told.get("term") if version == 3 else told
@@ -241,12 +241,7 @@ class _Events:
 
     def _entry(self, line: bytes) -> tuple[int, str, str] | None:
         try:
-            text = line.decode()
-        except UnicodeDecodeError:
-            text = line.decode(errors="surrogateescape")
-            self._raw += 1
-        try:
-            told: Any = json.loads(text)
+            told: Any = json.loads(line.decode(errors="surrogateescape"))
         except (ValueError, RecursionError):
             return None
         if not (isinstance(told, list) and len(told) >= 3):
@@ -255,7 +250,10 @@ class _Events:
         offset = _nanoseconds(time)
         if offset is None or not isinstance(kind, str):
             return None
-        return offset, kind, data if isinstance(data, str) else json.dumps(data)
+        if not isinstance(data, str):
+            return offset, kind, json.dumps(data)
+        self._raw += NOT_UTF8.search(data) is not None
+        return offset, kind, data
 
     def _event(self, kind: str, data: str, now: int) -> Iterator[e.Event]:
         if kind == "o":
@@ -288,7 +286,7 @@ class _Events:
         if self._backwards:
             self._problems.append(f"{self._backwards} events are older than the one before: they count as simultaneous with it")
         if self._raw:
-            self._problems.append(f"{self._raw} lines are no UTF-8: their bytes were taken as they are")
+            self._problems.append(f"{self._raw} events hold bytes that are no UTF-8: they were taken as they are")
 
 
 def _nanoseconds(seconds: object) -> int | None:

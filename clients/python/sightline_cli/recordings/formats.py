@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from sightline_cli.recordings.typescript import BEGAN
+from sightline_server.decode.typescript import header
 
 V3, V2, TYPESCRIPT, JSONL, TEXT = "v3", "v2", "typescript", "jsonl", "text"
 FORMATS = (V3, V2, TYPESCRIPT, JSONL, TEXT)
@@ -36,7 +36,7 @@ def by_content(begin: bytes, path: Path) -> str:
             return JSONL
     if by_name(path) in {V3, JSONL}:
         return by_name(path) or V3
-    return TYPESCRIPT if by_name(path) == TYPESCRIPT or BEGAN.match(begin) else TEXT
+    return TYPESCRIPT if by_name(path) == TYPESCRIPT or header(begin) else TEXT
 
 
 def beside(path: Path) -> tuple[Path, Path]:

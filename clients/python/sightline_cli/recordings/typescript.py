@@ -15,21 +15,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sightline.v1 import event_pb2 as e
+from sightline_server.decode.typescript import MAX_FRAME, MAX_TIMING_LINE, Header, footer, header, moment
 
 from sightline_cli.recordings import recording as r
 from sightline_cli.recordings.pieces import Pieces, lines
 
-MAX_FRAME = 64 * 1024  # bytes of the first line, or of the last ones, at most: a command's line may be long
-MAX_TIMING_LINE = 1024 * 1024  # bytes: an advanced timing holds the command
-BEGAN = re.compile(rb"(?:Script started on |[^\n]* \[(?:COMMAND=|TERM=|TTY=|COLUMNS=|<))[^\n]*\n")
-"""The first line; the words before the bracket are in the language of whoever ran `script`."""
-ENDED = re.compile(rb'\n(?:Script done on |[^\n]* \[(?:COMMAND_EXIT_CODE="\d+"|<[^\n]*>)\]\n)[^\n]*\n?\Z')
-FACT = re.compile(rb'(COMMAND|COLUMNS|LINES|COMMAND_EXIT_CODE)="([^\n]*?)"(?= [A-Z<]|\])')
-MOMENT = re.compile(rb"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)")
-SECONDS = re.compile(rb"\d{1,10}(?:[.,]\d{1,9})?")
-STEP = re.compile(rb"(?:([IO]) )?(%b) (\d{1,18})" % SECONDS.pattern)
-SIGNAL = re.compile(rb"S (%b) (\S+) ?(.*)" % SECONDS.pattern)
+SECONDS = rb"\d{1,10}(?:[.,]\d{1,9})?"
+STEP = re.compile(rb"(?:([IO]) )?(%b) (\d{1,18})\r?" % SECONDS)
+SIGNAL = re.compile(rb"S (%b) (\S+) ?(.*)" % SECONDS)
 TOLD = re.compile(rb"H \S+ (\S+) ?(.*)")
+SIZES = {b"COLUMNS": "columns", b"LINES": "rows"}
 ROWS_AND_COLUMNS = re.compile(rb"ROWS=(\d{1,5}) COLS=(\d{1,5})")
 
 # --- writing
@@ -54,6 +49,8 @@ class Writer:
         self._start = 0
         self._written = 0  # microseconds from the start to the last step
         self._last: e.Completed | None = None
+        self._frame = b""
+        self._has_typed = False
 
     def event(self, event: e.Event, moment: int | None) -> tuple[bytes, bytes, bytes]:
         """See `recording.Writer`."""
@@ -66,8 +63,8 @@ class Writer:
             data = event.output.data
             timing += self._step("O", moment, str(len(data)))
         elif kind == "input" and self._keep_input and event.input.data and not event.input.redacted:
-            typed = event.input.data
-            timing += self._step("I", moment, str(len(typed)))
+            typed = self._typed_frame() + event.input.data
+            timing += self._step("I", moment, str(len(event.input.data)))
         elif kind == "resized":
             timing += self._resized((event.resized.columns, event.resized.rows), moment)
         elif kind == "completed":
@@ -77,16 +74,23 @@ class Writer:
 
     def finish(self) -> tuple[bytes, bytes, bytes]:
         """See `recording.Writer`."""
-        head, timing = (b"", b"") if self._started else self._begin(self._head.started)
+        frame, timing = (b"", b"") if self._started else self._begin(self._head.started)
         code = None if self._last is None else r.exit_code_of(self._last)
         if self._advanced:
             timing += _told("DURATION", f"{self._written // 1_000_000}.{self._written % 1_000_000:06d}")
             timing += b"" if code is None else _told("EXIT_CODE", str(code))
         if self._last is None:
-            return head, timing, b""  # it goes on: so does the typescript of a `script` that still runs
+            return frame, timing, b""  # it goes on: so does the typescript of a `script` that still runs
         how = "<its end was not seen>" if code is None else f'COMMAND_EXIT_CODE="{code}"'
-        done = _moment(self._start + self._written * r.MICROSECOND)
-        return head + f"\nScript done on {done} [{how}]\n".encode(), timing, b""
+        # From the whole second that the first line tells, so that the lines agree with each other.
+        done = _moment(self._start // r.SECOND * r.SECOND + self._written * r.MICROSECOND)
+        last = f"\nScript done on {done} [{how}]\n".encode()
+        return frame + last, timing, last if self._has_typed else b""
+
+    def _typed_frame(self) -> bytes:
+        """The first line again: the file of what was typed has one too, if anything was."""
+        first, self._has_typed = not self._has_typed, True
+        return self._frame if first else b""
 
     def _resized(self, size: tuple[int, int], moment: int) -> bytes:
         changed, self._size = size != self._size, size
@@ -112,13 +116,13 @@ class Writer:
         has_terminal = all(self._size)
         facts = [f'COMMAND="{command}"'] if command else []
         facts.append(f'COLUMNS="{self._size[0]}" LINES="{self._size[1]}"' if has_terminal else "<not executed on terminal>")
-        head = f"Script started on {_moment(moment)} [{' '.join(facts)}]\n".encode()
+        self._frame = f"Script started on {_moment(moment)} [{' '.join(facts)}]\n".encode()
         if not self._advanced:
-            return head, b""
+            return self._frame, b""
         timing = _told("START_TIME", _moment(moment))
         if has_terminal:
             timing += _told("COLUMNS", str(self._size[0])) + _told("LINES", str(self._size[1]))
-        return head, timing + (_told("COMMAND", command) if command else b"")
+        return self._frame, timing + (_told("COMMAND", command) if command else b"")
 
 
 def _told(name: str, value: str) -> bytes:
@@ -153,7 +157,8 @@ def read(output: Iterable[bytes], timing: Iterable[bytes] | None, typed: Iterabl
         began: nanoseconds since 1970, for a typescript that does not say when it began.
     """
     script = Pieces(output)
-    head = _head(_first_line(script))
+    first = _first_line(script)
+    head = r.Head(first.started, first.columns, first.rows, first.command)
     recording = r.Recording(head, iter(()))
     keys = None
     if typed is not None:
@@ -180,22 +185,31 @@ class _Reader:
 
     def steps(self, timing: Iterable[bytes]) -> Iterator[_Step]:
         """What the timing says, up to where it makes no sense."""
-        for number, line in enumerate(timing, 1):
-            if step := STEP.fullmatch(line.rstrip(b"\r")):
-                yield _Step((step[1] or b"O").decode(), _passed(step[2]), int(step[3]))
-            elif signal := SIGNAL.fullmatch(line):
-                size = ROWS_AND_COLUMNS.search(signal[3]) if signal[2] == b"SIGWINCH" else None
-                known = size is not None and r.is_size(int(size[2]), int(size[1]))
-                columns, rows = (int(size[2]), int(size[1])) if size is not None and known else (0, 0)
-                yield _Step("S", _passed(signal[1]), 0, columns, rows)
-            elif told := TOLD.fullmatch(line):
-                self._learn(told[1], told[2])
-                yield _Step("H")
-            elif line.strip():
-                self._problems.append(
-                    f"line {number} of the timing makes no sense: what was written from there on is read without its times"
-                )
-                return
+        number = 0
+        try:
+            for number, line in enumerate(timing, 1):  # noqa: B007 - it is told
+                step = self._step(line)
+                if step is None:
+                    raise r.BadRecording
+                yield step
+        except r.BadRecording:
+            self._problems.append(
+                f"line {number} of the timing makes no sense: what was written from there on is read without its times"
+            )
+
+    def _step(self, line: bytes) -> _Step | None:
+        """None: it makes no sense."""
+        if step := STEP.fullmatch(line):
+            return _Step((step[1] or b"O").decode(), _passed(step[2]), int(step[3]))
+        if signal := SIGNAL.fullmatch(line):
+            size = ROWS_AND_COLUMNS.search(signal[3]) if signal[2] == b"SIGWINCH" else None
+            known = size is not None and r.is_size(int(size[2]), int(size[1]))
+            columns, rows = (int(size[2]), int(size[1])) if size is not None and known else (0, 0)
+            return _Step("S", _passed(signal[1]), 0, columns, rows)
+        if told := TOLD.fullmatch(line):
+            self._learn(told[1], told[2])
+            return _Step("H")
+        return None if line.strip() else _Step("H")
 
     def facts(self, steps: Iterator[_Step]) -> _Step | None:
         """Reads what the timing tells at its begin; the first step behind it."""
@@ -207,7 +221,7 @@ class _Reader:
     def read(self, ahead: _Step | None, steps: Iterator[_Step], start: int, *, timed: bool) -> Iterator[e.Event]:
         """The events."""
         now = start
-        if self._head.columns:
+        if self._head.columns and self._head.rows:
             yield r.resized(self._head.columns, self._head.rows, now)
         step = ahead
         while step is not None:
@@ -219,7 +233,7 @@ class _Reader:
                 f"the timing tells of {self._missing} bytes that the typescript does not have: it was cut, "
                 "or the two do not belong together"
             )
-        yield from self._rest(now)
+        yield from self._shown(self._output.rest(), now, None)
         if timed and self._beyond:
             self._problems.append(
                 f"the typescript has {self._beyond} bytes that the timing does not tell of: "
@@ -229,11 +243,7 @@ class _Reader:
 
     def _happened(self, step: _Step, now: int) -> Iterator[e.Event]:
         if step.kind == "O":
-            got = 0
-            for piece in self._output.take(step.size):
-                got += len(piece)
-                yield from r.shown(piece, now)
-            self._missing += step.size - got
+            yield from self._shown(self._output.take(step.size), now, step.size)
         elif step.kind == "S" and step.columns:
             yield r.resized(step.columns, step.rows, now)
         elif step.kind == "I" and step.size:
@@ -252,74 +262,47 @@ class _Reader:
             yield from r.typed(piece, now)
         self._missing += size - got
 
-    def _rest(self, now: int) -> Iterator[e.Event]:
-        """What no step tells of; without the lines at the end that `script` added."""
+    def _shown(self, pieces: Iterable[bytes], now: int, told: int | None) -> Iterator[e.Event]:
+        """Output of which the timing told so many bytes. At the end of the file it is without the lines that `script` added."""
         held = b""
-        for piece in self._output.rest():
+        got = 0
+        for piece in pieces:
+            got += len(piece)
             held += piece
             if len(held) > 2 * MAX_FRAME:
-                self._beyond += len(held) - MAX_FRAME
                 yield from r.shown(held[:-MAX_FRAME], now)
                 held = held[-MAX_FRAME:]
-        if (last := ENDED.search(held)) is not None:
-            held = held[: last.start()]
-            self._learn_end(last[0])
-        self._beyond += len(held)
+        if (told is None or got < told) and (last := footer(held)) is not None:
+            got -= last.length
+            held = held[: -last.length]
+            self._code = last.exit_code if self._code is None else self._code
         yield from r.shown(held, now)
+        if told is None:
+            self._beyond += got
+        else:
+            self._missing += told - got
 
     def _learn(self, name: bytes, value: bytes) -> None:
-        if name in {b"COLUMNS", b"LINES"} and value.isdigit():
-            _size(self._head, name, value)
+        if name in SIZES and value.isdigit() and r.is_size(int(value[:6]), 1):
+            setattr(self._head, SIZES[name], int(value))
         elif name == b"START_TIME":
-            self._head.started = self._head.started or moment_of(value)
+            self._head.started = self._head.started or moment(value)
         elif name == b"COMMAND":
             self._head.command = self._head.command or value.decode(errors="replace")
         elif name == b"EXIT_CODE" and value.isdigit():
             self._code = int(value[:9])
-        elif name == b"DURATION" and SECONDS.fullmatch(value):
+        elif name == b"DURATION" and re.fullmatch(SECONDS, value):
             self._lasted = _passed(value)
         elif name in {b"INPUT_LOG", b"OUTPUT_LOG"}:
             self._logs[name] = value
 
-    def _learn_end(self, last: bytes) -> None:
-        for name, value in FACT.findall(last):
-            if name == b"COMMAND_EXIT_CODE" and self._code is None:
-                self._code = int(value[:9])
 
-
-def _first_line(file: Pieces) -> bytes:
-    """Takes the line that `script` wrote before anything else; empty: it is not there."""
-    found = BEGAN.match(file.peek(MAX_FRAME))
-    return b"" if found is None else b"".join(file.take(found.end()))
-
-
-def _head(first: bytes) -> r.Head:
-    """What the first line tells."""
-    head = r.Head(started=moment_of(first))
-    for name, value in FACT.findall(first):
-        if name == b"COMMAND":
-            head.command = value.decode(errors="replace")
-        elif value.isdigit():
-            _size(head, name, value)
-    return head
-
-
-def _size(head: r.Head, name: bytes, value: bytes) -> None:
-    number = int(value[:6])
-    if number and r.is_size(number, 1):
-        head.columns, head.rows = (number, head.rows or r.DEFAULT_SIZE[1]) if name == b"COLUMNS" else (head.columns, number)
-
-
-def moment_of(text: bytes) -> int:
-    """The first time in a text, in nanoseconds since 1970; 0: there is none that can be read."""
-    found = MOMENT.search(text)
-    if found is None:
-        return 0
-    words = b"T".join((found[1], found[2])) + found[3].replace(b"Z", b"+00:00")
-    try:
-        return int(datetime.fromisoformat(words.decode()).timestamp()) * r.SECOND
-    except ValueError:
-        return 0
+def _first_line(file: Pieces) -> Header:
+    """Takes the line that `script` wrote before anything else, if it is there."""
+    found = header(file.peek(MAX_FRAME)) or Header(0)
+    for _ in file.take(found.length):
+        pass
+    return found
 
 
 def _passed(text: bytes) -> int:

@@ -1,0 +1,98 @@
+"""When events happened, which format a file has, and what is in pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clients.cli.recordings.logs import BEGAN, completed, cut, cuts, output, shown, started
+from hypothesis import given
+from hypothesis import strategies as st
+from sightline.v1 import event_pb2 as e
+from sightline_cli.recordings import formats, plain
+from sightline_cli.recordings.pieces import Pieces, lines
+from sightline_cli.recordings.recording import Timeline, ended, stamped
+
+NOW = BEGAN + 10**17  # three years later
+
+
+def test_an_imported_log_keeps_its_own_time_and_what_the_server_said_first_has_none() -> None:
+    timeline = Timeline(published=True)
+    imported = [stamped(output(b"x", NOW + second), BEGAN + second * 10**9) for second in range(3)]
+    lost = ended(None, 0)
+    lost.ClearField("source_time")
+    lost.time.FromNanoseconds(NOW + 7)
+    moments = [timeline.moment(event) for event in (started(NOW - 5), *imported, lost)]
+    assert moments == [None, BEGAN, BEGAN + 10**9, BEGAN + 2 * 10**9, BEGAN + 2 * 10**9 + 5]
+
+
+def test_a_live_log_is_placed_by_the_servers_clock() -> None:
+    timeline = Timeline(published=False)
+    assert [timeline.moment(event) for event in (started(BEGAN), output(b"x", BEGAN + 3), completed(0, BEGAN + 2))] == [
+        BEGAN,
+        BEGAN + 3,
+        BEGAN + 3,
+    ]
+
+
+def test_a_published_log_without_times_of_its_own_begins_with_what_was_published() -> None:
+    timeline = Timeline(published=True)
+    assert [timeline.moment(event) for event in (started(BEGAN), output(b"x", BEGAN + 3))] == [None, BEGAN + 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "kind"),
+    [
+        ("x", b'{"version": 3, "term": {}}\n', "v3"),
+        ("x", b'{"version": 2}\n', "v2"),
+        ("x", b'\xef\xbb\xbf{"version": 2}\n', "v2"),
+        ("x", b'{"version": 1}\n', "v3"),
+        ("x.cast", b"not at all\n", "v3"),
+        ("x.log", b'{"sessionId": "a", "seq": "1"}\n', "jsonl"),
+        ("x.jsonl", b"{torn", "jsonl"),
+        ("x", b'{"level": "info"}\n', "text"),
+        ("x", b"Script started on 2026-11-21 09:52:36+00:00 [<not executed on terminal>]\n", "typescript"),
+        ("x.typescript", b"no frame", "typescript"),
+        ("x.txt", b"words", "text"),
+        ("x", b"\x00\xff", "text"),
+        ("x", b"", "text"),
+    ],
+)
+def test_the_format_is_found_by_the_first_bytes_and_then_by_the_name(name: str, begin: bytes, kind: str) -> None:
+    assert formats.by_content(begin, Path(name)) == kind
+
+
+def test_the_timing_and_the_input_of_a_typescript_are_found_beside_it(tmp_path: Path) -> None:
+    script = tmp_path / "a.typescript"
+    assert formats.found_beside(script) == (None, None)
+    for timing, typed in (formats.beside(script), formats.beside(tmp_path / "a")):
+        assert (timing, typed) == (tmp_path / "a.timing", tmp_path / "a.input")
+    (tmp_path / "a.typescript.timing").touch()
+    assert formats.found_beside(script) == (tmp_path / "a.typescript.timing", None)
+    (tmp_path / "a.timing").touch()
+    (tmp_path / "a.input").touch()
+    assert formats.found_beside(script) == (tmp_path / "a.timing", tmp_path / "a.input")
+
+
+@given(st.binary(max_size=200), cuts)
+def test_text_is_read_and_written_as_it_is(data: bytes, places: list[int]) -> None:
+    events = list(plain.read(cut(data, places), BEGAN).events)
+    assert shown(events) == data
+    assert b"".join(part for event in events for part in plain.Writer().event(event, None)) == data
+    assert events[-1].completed.outcome == e.OUTCOME_LOST
+
+
+@given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line), max_size=10), cuts)
+def test_lines_are_the_same_however_their_bytes_come(there: list[bytes], places: list[int]) -> None:
+    assert list(lines(cut(b"".join(line + b"\n" for line in there), places))) == there
+
+
+@given(st.binary(max_size=100), cuts, st.lists(st.integers(0, 30), max_size=10))
+def test_bytes_are_taken_by_count_however_they_come(data: bytes, places: list[int], counts: list[int]) -> None:
+    pieces = Pieces(cut(data, places))
+    begin = 0
+    for count in counts:
+        assert pieces.peek(count) == data[begin : begin + count]
+        assert b"".join(pieces.take(count)) == data[begin : begin + count]
+        begin += count
+    assert b"".join(pieces.rest()) == data[begin:]
