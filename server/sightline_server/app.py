@@ -26,6 +26,7 @@ from sightline_server.log.retention import Retention
 from sightline_server.rpc.auth import ensure_token
 from sightline_server.rpc.server import Server
 from sightline_server.rpc.session_service import SessionService
+from sightline_server.search.search import Search
 from sightline_server.sessions.registry import Registry
 from sightline_server.settings import Settings
 from sightline_server.storage.contract import Store
@@ -77,8 +78,11 @@ class Application:
             stack.push_async_callback(self._registry.stop)
             retention = Retention(committer, self._registry, limits_of(settings), self._clock, steady_clock)
             stack.push_async_callback(cancelled, asyncio.create_task(retention.run()))
+            search = Search(None if settings.memory else settings.search_index, store.reader)
+            stack.push_async_callback(search.stop)
+            search.start()
             self._server = Server(
-                SessionService(self._registry, self._clock, committer.counters, retention, settings), settings, token
+                SessionService(self._registry, self._clock, committer.counters, retention, settings, search=search), settings, token
             )
             await self._server.start()
             self._stack = stack.pop_all()

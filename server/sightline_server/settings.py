@@ -117,6 +117,11 @@ class Settings:
         return self.home / "sightline.db"
 
     @property
+    def search_index(self) -> Path:
+        """The index for search; it can be made again from the logs."""
+        return self.home / "search.db"
+
+    @property
     def spools(self) -> Path:
         """Where sources leave their bytes."""
         return self.home / "spool"

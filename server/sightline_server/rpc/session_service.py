@@ -12,14 +12,16 @@ from google.protobuf.duration_pb2 import Duration
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1 import session_service_pb2_grpc as pb_grpc
 
-from sightline_server.errors import BadField, NotYetBuilt
+from sightline_server.errors import BadField, NotYetBuilt, TooManySessionsNamed
 from sightline_server.log.retention import Retention
 from sightline_server.metrics import Counters
 from sightline_server.rpc import keeping, metrics
 from sightline_server.rpc.status import with_status
+from sightline_server.search.search import Search
 from sightline_server.sessions.registry import Registry
 from sightline_server.settings import Settings
 from sightline_server.subscription import pages
+from sightline_server.subscription.asked import MAX_SESSIONS_NAMED
 from sightline_server.subscription.subscription import Subscription
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -38,11 +40,20 @@ class SessionService(pb_grpc.SessionServiceServicer):
         counters: of the server's work.
         retention: what keeps the logs within their limits.
         settings: what the server was told.
+        search: finds what the logs hold.
     """
 
     def __init__(
-        self, registry: Registry, clock: Callable[[], int], counters: Counters, retention: Retention, settings: Settings
+        self,
+        registry: Registry,
+        clock: Callable[[], int],
+        counters: Counters,
+        retention: Retention,
+        settings: Settings,
+        *,
+        search: Search,
     ) -> None:
+        self._search = search
         self._retention = retention
         self._home = settings.home
         self._spools = settings.spools
@@ -133,7 +144,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
-        raise NotYetBuilt(what="full text search")
+        return await self._search.answer(request, chosen(request, self._registry))
 
     @with_status
     async def Publish(self, request: pb.PublishRequest, context: Context) -> pb.PublishResponse:
@@ -170,6 +181,15 @@ class SessionService(pb_grpc.SessionServiceServicer):
     @with_status
     async def Metrics(self, request: pb.MetricsRequest, context: Context) -> pb.MetricsResponse:
         return metrics.answer(self._registry, self._counters)
+
+
+def chosen(request: pb.SearchRequest, registry: Registry) -> dict[int, str] | None:
+    """The sessions that a search names, ids by number; None: all."""
+    if not request.sessions:
+        return None
+    if len(request.sessions) > MAX_SESSIONS_NAMED:
+        raise TooManySessionsNamed(count=len(request.sessions), limit=MAX_SESSIONS_NAMED)
+    return {session.number: session.session_id for session in map(registry.find, request.sessions)}
 
 
 def seconds_of(field: str, duration: Duration) -> float:

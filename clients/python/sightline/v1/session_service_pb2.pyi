@@ -1616,14 +1616,16 @@ class SearchRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """Words, or a phrase in quotes."""
+    """What one line must hold: words (all of them), `"phrases"`, beginnings (`word*`); whatever else stands in it means itself, so that
+    `C++`, `--flag` and `foo/bar.py` are found as they are. Case and accents do not matter. At most 1024 characters, 32 words.
+    """
     page_size: _builtins.int
     """At most so many, 1 to 1000; 0: 50."""
     page_token: _builtins.str
     """`SearchResponse.next_page_token`; empty: the first page."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only in these sessions, ids or names; empty: all."""
+        """Only in these sessions, ids or names, at most 1000; empty: all."""
 
     @_builtins.property
     def from_time(self) -> _timestamp_pb2.Timestamp:
@@ -1664,9 +1666,9 @@ class SearchHit(_message.Message):
     session_id: _builtins.str
     """The session."""
     seq: _builtins.int
-    """The event to jump to."""
+    """The event to jump to: the one in which the line begins."""
     snippet: _builtins.str
-    """The text around, found words between U+0002 and U+0003."""
+    """The line, cut where it is long; found words between U+0002 and U+0003."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was logged."""
@@ -1715,7 +1717,7 @@ Global___IndexedThrough: _TypeAlias = IndexedThrough  # noqa: Y015
 
 @_typing.final
 class SearchResponse(_message.Message):
-    """What was found, best first."""
+    """What was found, newest first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1723,14 +1725,16 @@ class SearchResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     INDEXED_THROUGH_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """For the next page; empty: this was the last."""
+    """For the next page; empty: this was the last. A page may have fewer hits than asked for, even none, when phrases or signs took long
+    to look for.
+    """
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
-        """The places."""
+        """The places, one for each line."""
 
     @_builtins.property
     def indexed_through(self) -> _containers.RepeatedCompositeFieldContainer[Global___IndexedThrough]:
-        """How far the sessions searched are indexed, where that is not their head."""
+        """How far the sessions searched are indexed, where that is not their head; at most 1000 of them."""
 
     def __init__(
         self,

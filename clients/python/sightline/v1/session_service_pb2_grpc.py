@@ -258,8 +258,8 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
-        quote without its end.
+        """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, one
+        of signs alone, or a quote without its end. UNAVAILABLE: the index cannot be used for the moment.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

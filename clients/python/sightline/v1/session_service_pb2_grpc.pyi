@@ -74,8 +74,8 @@ class SessionServiceStub:
     Snapshot: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SnapshotRequest, _session_service_pb2.SnapshotResponse]
     """The screen of a terminal session. FAILED_PRECONDITION: it has no terminal."""
     Search: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.SearchRequest, _session_service_pb2.SearchResponse]
-    """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
-    quote without its end.
+    """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, one
+    of signs alone, or a quote without its end. UNAVAILABLE: the index cannot be used for the moment.
     """
     Publish: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.PublishRequest, _session_service_pb2.PublishResponse]
     """Events from the user's own programs, idempotent by `producer_id` and sequence. All of one call are committed together, or none.
@@ -145,8 +145,8 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Snapshot: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SnapshotRequest, _session_service_pb2.SnapshotResponse]  # type: ignore[assignment]
     """The screen of a terminal session. FAILED_PRECONDITION: it has no terminal."""
     Search: _aio.UnaryUnaryMultiCallable[_session_service_pb2.SearchRequest, _session_service_pb2.SearchResponse]  # type: ignore[assignment]
-    """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
-    quote without its end.
+    """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, one
+    of signs alone, or a quote without its end. UNAVAILABLE: the index cannot be used for the moment.
     """
     Publish: _aio.UnaryUnaryMultiCallable[_session_service_pb2.PublishRequest, _session_service_pb2.PublishResponse]  # type: ignore[assignment]
     """Events from the user's own programs, idempotent by `producer_id` and sequence. All of one call are committed together, or none.
@@ -297,8 +297,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.SearchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.SearchResponse, _abc.Awaitable[_session_service_pb2.SearchResponse]]:
-        """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, or a
-        quote without its end.
+        """Full text over the logs: what programs printed (without escape codes), what was said and typed. INVALID_ARGUMENT: an empty query, one
+        of signs alone, or a quote without its end. UNAVAILABLE: the index cannot be used for the moment.
         """
 
     @_abc_1.abstractmethod
