@@ -383,7 +383,7 @@ class Client:
             name=name,
             labels=labels,
             request_id=_id(request_id),
-            cwd="" if cwd is None else os.path.abspath(cwd),
+            cwd="" if cwd is None else requests.absolute(cwd),
             watch_files=requests.watch_files(watch_files),
             published=Published(
                 producer_id=producer_id, terminal=None if terminal is None else Terminal(columns=terminal[0], rows=terminal[1])
@@ -397,7 +397,7 @@ class Client:
         """Adds events of the caller's own to a session: all of them or none, and each once, however often the call is made.
 
         Args:
-            session: any live one; what happens in it (`completed`, `state_changed`, `input`) only to those made by `create_published`.
+            session: any live one; `completed`, `state_changed` and `input` only one that `create_published` made.
             events: 1 to 1000, 4 MiB at most: payload, source, source_time, turn_id, parent_tool_call_id, raw.
             producer_id: under which they are numbered; None: a random one, so that this call's own retries are safe.
             first_sequence: the number of the first of them within `producer_id`; those that are in the log already are left out.

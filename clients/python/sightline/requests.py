@@ -99,6 +99,11 @@ def pacing(min_interval: float | None, max_events_per_second: int, *, coalesce: 
     return made if made.ByteSize() else None
 
 
+def absolute(path: str | os.PathLike[str]) -> str:
+    """A path as the server understands it."""
+    return os.path.abspath(path)
+
+
 def watch_files(watch: bool | None) -> WatchFiles.ValueType:
     """Whether changes of files become events; None: the server's choice."""
     if watch is None:

@@ -28,6 +28,7 @@ CLIENT = {
     "close",
     "collect",
     "create",
+    "create_published",
     "delete",
     "discover",
     "explain",
