@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sightline import errors
-from sightline.v1.event_pb2 import Completed, Event
+from sightline.v1.event_pb2 import CHANNEL_TERMINAL, Completed, Event
 from sightline.v1.session_pb2 import Session, SessionKind, Snapshot
 
 from sightline_cli import codes, intake, reach, terminal, words
@@ -124,7 +124,8 @@ class Attached:
         async with subscription:
             async for item in subscription:
                 if isinstance(item, Event):
-                    if item.HasField("output"):
+                    # What steps before it have written is not on the terminal.
+                    if item.HasField("output") and item.output.channel == CHANNEL_TERMINAL:
                         self._show(self._filter.feed(item.output.data))
                     elif item.HasField("completed"):
                         return item.completed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sightline import Subscription
 from sightline.v1.event_pb2 import Completed, Event
 from sightline.v1.session_service_pb2 import Gap, Header
@@ -10,8 +12,12 @@ from sightline_cli.outlet import Outlet
 from sightline_cli.printing import Printer
 
 
-async def follow(subscription: Subscription, printer: Printer, outlet: Outlet) -> Completed | None:
+async def follow(
+    subscription: Subscription, printer: Printer, outlet: Outlet, on_event: Callable[[Event], None] = lambda _event: None
+) -> Completed | None:
     """Shows everything to the end of the stream, and returns how the session ended (the last one of several), if it did.
+
+    `on_event` is told of each event once it is shown.
 
     Raises BrokenPipeError when nobody reads any more, and what the subscription raises.
     """
@@ -20,6 +26,7 @@ async def follow(subscription: Subscription, printer: Printer, outlet: Outlet) -
         async for item in subscription:
             if isinstance(item, Event):
                 printer.event(item)
+                on_event(item)
                 if item.HasField("completed"):
                     completed = item.completed
             elif isinstance(item, Header):

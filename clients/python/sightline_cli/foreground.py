@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from sightline import errors
+from sightline.v1.event_pb2 import SESSION_STATE_ENDED
 
 from sightline_cli import codes, intake, printing, reach, words
 from sightline_cli.follow import follow
@@ -19,7 +20,7 @@ from sightline_cli.run import size_here, start
 
 if TYPE_CHECKING:
     from sightline import Client
-    from sightline.v1.event_pb2 import Completed
+    from sightline.v1.event_pb2 import Completed, Event
     from sightline.v1.session_pb2 import Session
 
 TWICE = 2.0  # seconds within which a second Ctrl-C leaves
@@ -29,14 +30,19 @@ RETRY = 0.1  # seconds between two tries to write to a program that does not rea
 
 async def run_here(chosen: argparse.Namespace) -> int:
     """Starts the session, follows it, and returns the exit code."""
-    attaches = chosen.tty and not chosen.json and sys.stdin.isatty() and sys.stdout.isatty()
     async with reach.server_or_own(chosen) as place:
         session = await start(place.client, chosen, stdin_open=chosen.stdin, size=size_here() if chosen.tty else None)
+        attaches = session.HasField("terminal") and not chosen.json and sys.stdin.isatty() and sys.stdout.isatty()
         if attaches and not session.HasField("end_time"):
             from sightline_cli.attach import attach  # noqa: PLC0415
 
+            if session.steps:
+                code = await Foreground(place, session, chosen).run(until_command=True)
+                if code is not None:
+                    return code
             return await attach(place, session, chosen.detach_key)
-        return await Foreground(place, session, chosen).run()
+        code = await Foreground(place, session, chosen).run()
+        return codes.FAILED if code is None else code
 
 
 class Foreground:
@@ -56,10 +62,17 @@ class Foreground:
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._interrupted_at = 0.0
         self._over = False
+        self._steps_left = session.steps
+        self._begun = asyncio.Event()  # the command itself: there are no steps before it, or they are done
+        if not session.steps:
+            self._begun.set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self) -> int:
-        """Follows to the end, or until the person leaves; returns the exit code."""
+    async def run(self, *, until_command: bool = False) -> int | None:
+        """Follows to the end, or until the person leaves; returns the exit code.
+
+        With `until_command` at most until its steps are done and the command starts: None says that it does.
+        """
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -69,10 +82,17 @@ class Foreground:
             self._start(self._pass_stdin())
         try:
             first: set[asyncio.Future[Any]] = {following, self._leaving}
+            if until_command:
+                first.add(self._start(self._until_begun()))
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if following.done():
                 return await self._ended(await following)
-            return await self._left(following)
+            if self._leaving.done():
+                return await self._left(following)
+            following.cancel()
+            await asyncio.wait({following})
+            await self._outlet.drain()
+            return None
         except BrokenPipeError:
             return await self._unread()
         finally:
@@ -82,10 +102,18 @@ class Foreground:
     async def _follow(self) -> Completed | None:
         connection = reach.Connection(self._printer.note)
         stream = self._client.subscribe(self._session, on_disconnect=connection.lost, on_reconnect=connection.back)
-        completed = await follow(stream, self._printer, self._outlet)
+        completed = await follow(stream, self._printer, self._outlet, self._look_for_command)
         self._over = completed is not None
         await self._outlet.drain()
         return completed
+
+    def _look_for_command(self, event: Event) -> None:
+        self._steps_left -= event.HasField("step_finished")
+        if self._steps_left <= 0 and event.HasField("state_changed") and event.state_changed.state != SESSION_STATE_ENDED:
+            self._begun.set()
+
+    async def _until_begun(self) -> None:
+        await self._begun.wait()
 
     async def _ended(self, completed: Completed | None) -> int:
         if completed is None:
@@ -159,27 +187,29 @@ class Foreground:
     # --- standard input
 
     async def _pass_stdin(self) -> None:
+        await self._begun.wait()
         try:
             async for data in intake.chunks(0):
                 await self._type(data)
-            await self._client.send(self._session, eof=True)
+            await self._type(b"", eof=True)
         except errors.FailedPrecondition:
             return  # it has ended, or closed its stdin: the rest is for nobody
         except errors.SightlineError as error:
             self._printer.note(f"standard input is no longer passed on: {error.message}")
 
-    async def _type(self, data: bytes) -> None:
+    async def _type(self, data: bytes, *, eof: bool = False) -> None:
         while True:
             try:
-                await self._client.send(self._session, data=data, sensitive=True)
-            except errors.ResourceExhausted as error:
-                if error.reason != "INPUT_BLOCKED":
+                await self._client.send(self._session, data=data, eof=eof, sensitive=not eof)
+            except (errors.ResourceExhausted, errors.FailedPrecondition) as error:
+                if error.reason not in {"INPUT_BLOCKED", "STEPS_RUNNING"}:
                     raise
-                await asyncio.sleep(RETRY)  # nothing was typed: the program reads when it reads
+                await asyncio.sleep(RETRY)  # nothing was typed: the program reads when it reads, or is just being started
             else:
                 return
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from sightline_cli import codes
+from sightline_cli import codes, recipe
 from sightline_cli.command import Command, Complaint, add_json, pair
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
         "--env", metavar="K=V", type=pair, action="append", default=[], help="add a variable to the environment; repeatable"
     )
     parser.add_argument("--label", metavar="K=V", type=pair, action="append", default=[], help="mark the session; repeatable")
+    recipe.add_steps(parser)
 
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +50,9 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command_of(chosen: argparse.Namespace) -> list[str]:
-    """The program and its arguments: what stands behind the options, with or without `--`."""
+    """The program and its arguments: what stands behind the options, with or without `--`. Steps can do without."""
     argv: list[str] = chosen.argv[1:] if chosen.argv[:1] == ["--"] else chosen.argv
-    if not argv:
+    if not argv and not recipe.has_steps(chosen):
         raise Complaint("there is no command to run: give it behind the options, as in `sightline run -- CMD ...`", codes.USAGE)
     return argv
 
@@ -61,15 +62,22 @@ async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool,
     from sightline import errors  # noqa: PLC0415
     from sightline.requests import environment  # noqa: PLC0415
 
+    planned, steps = chosen.planned
+    variables = {} if planned is None else dict(planned.env)
+    if size is None and planned is not None and planned.command.HasField("terminal") and not planned.command.terminal.columns:
+        size = size_here()
     try:
         return await client.create(
-            command_of(chosen),
+            command_of(chosen) or None,
             name=chosen.name,
             terminal=size,
             stdin_open=stdin_open,
             cwd=chosen.cwd or None,
-            env=environment(None) | dict(chosen.env),
+            env=environment(None) | variables | dict(chosen.env),
             labels=dict(chosen.label),
+            recipe=planned,
+            steps=steps,
+            log_steps=chosen.log_steps,
         )
     except errors.NotFound as error:
         raise Complaint(error.message, codes.NOT_FOUND if error.reason == "PROGRAM_NOT_FOUND" else codes.FAILED) from error
@@ -98,6 +106,7 @@ async def _create(chosen: argparse.Namespace) -> int:
     except argparse.ArgumentTypeError as error:
         raise Complaint(str(error), codes.USAGE) from None
     command_of(chosen)
+    chosen.planned = recipe.read(chosen)
     async with reach.server(chosen) as client:
         session = await start(client, chosen, stdin_open=chosen.stdin, size=size if chosen.tty else None)
     print(printing.to_json(session) if chosen.json else session.name)
@@ -113,6 +122,7 @@ async def _run(chosen: argparse.Namespace) -> int:
     if chosen.detach:
         chosen.size = None
         return await _create(chosen)
+    chosen.planned = recipe.read(chosen)
     from sightline_cli.foreground import run_here  # noqa: PLC0415
 
     return await run_here(chosen)
@@ -138,6 +148,8 @@ If no server runs, the same happens within this process, and nothing is kept."""
         ("sightline run --tty -- htop", "a full-screen program in a terminal of its own"),
         ("sightline run --cwd ~/src --env CI=1 -- ./test.sh | tee log", "as in any pipeline"),
         ("tar c . | sightline run --stdin -- ssh host tar x", "with standard input passed on"),
+        ("sightline run --worktree fix -- make", "in a git worktree of the branch fix, beside the repository"),
+        ("sightline run --recipe web --set PORT=8080", "the steps of recipes/web.toml in the home, then its command"),
     ),
     arguments=_run_arguments,
     run=_run,
@@ -153,6 +165,7 @@ the same; `create` has the options that only matter when nobody follows at once.
         ("sightline create --name web -- npm run dev", "start it in pipes"),
         ("sightline create --tty --size 120x40 --name shell -- bash", "a terminal to attach to later"),
         ("sightline create --stdin --name calc -- bc", "a program that `sightline send calc` can write to"),
+        ("sightline create --recipe ./setup.toml", "steps that the server does whether you stay or not"),
     ),
     arguments=_create_arguments,
     run=_create,

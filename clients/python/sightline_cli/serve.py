@@ -72,6 +72,7 @@ def _log(verbose: bool) -> None:
         level=logging.DEBUG if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("sightline.steps").setLevel(logging.INFO)  # what recipes print, where somebody has asked for it
     for library in ("asyncio", "grpc", "libtmux"):
         logging.getLogger(library).setLevel(logging.WARNING)
 

@@ -101,8 +101,9 @@ def seconds(moment: Timestamp) -> float:
 
 
 def what(session: Session) -> str:
-    """What it follows, in one line: its command, or its pane."""
-    return shlex.join(session.argv) if session.argv else session.tmux.target or session.tmux.pane_id
+    """What it follows, in one line: its command, its pane, or how many steps it has."""
+    steps = f"{session.steps} steps" if session.steps else ""
+    return shlex.join(session.argv) if session.argv else session.tmux.target or session.tmux.pane_id or steps
 
 
 def exit_code_of(session: Session) -> int | None:
@@ -145,6 +146,7 @@ def _facts(session: Session, now: float) -> list[tuple[str, str]]:
         ("kind", say.kind(session.kind)),
         ("host", session.host),
         ("command", shlex.join(session.argv)),
+        ("steps", str(session.steps) if session.steps else ""),
         ("agent", session.agent),
         ("pane", f"{session.tmux.target} ({session.tmux.pane_id})" if session.HasField("tmux") else ""),
         ("tmux server", f"{session.tmux.socket_path} (pid {session.tmux.server_pid})" if session.tmux.server_pid else ""),
