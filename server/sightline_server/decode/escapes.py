@@ -23,6 +23,7 @@ MAX_PARAMETERS = 64  # bytes of them in a sequence that edits the line
 LINE_FINALS = b"@CDGJKPX`ajsu"  # CSI that move, erase or insert within the line; save and restore the cursor
 ROW_FINALS = b"ABEFHLMSTdefk"  # CSI that go to another row, or move rows
 EDIT_ESCAPES = b"78DEMc"  # save, restore, index, next line, reverse index, reset
+ANOTHER_ROW = b"\x0b"  # stands in the text where the cursor goes to another row
 
 SEQUENCE = re.compile(
     rb"\x1b(?:(?P<csi>\[[\x00-\x17\x19\x1c-\x3f\x7f]{0,%d})(?P<final>[@-~\x18\x1a]?)"
@@ -52,7 +53,9 @@ _PLAIN = (  # complete sequences without an effect on a line, as they come nearl
     )
 )
 PLAIN = re.compile(rb"\x1b(?:%s)" % _PLAIN)
+PLAIN_OR_ERASE = re.compile(rb"\x1b(?:%s|\[K)" % _PLAIN)
 PLAIN_OR_EDIT = re.compile(rb"\x1b(?:%s|%s)" % (_PLAIN, _EDIT))
+ROW = re.compile(rb"(?:\x1b(?:\[[0-9;]*[%s]|\[0*(?:[2-9]|1[0-9])[0-9;]*J|[DEMc]))+" % ROW_FINALS)
 STRANGE = re.compile(rb"\x1b(?!%s|%s)" % (_PLAIN, _EDIT))
 PARAMETERS = re.compile(rb"[0-9;]{0,%d}" % MAX_PARAMETERS)
 
@@ -70,11 +73,15 @@ _CUT_CHARACTER = (
 )
 CUT_CHARACTER = re.compile(_CUT_CHARACTER)
 _C1_BODY = rb"(?:[ -~]|%s){0,%d}+" % (_CHARACTER, MAX_C1_STRING)
+_NO_CHARACTER = (  # a byte from 0x90 to 0x9F that is no part of one, by what stands before it
+    rb"(?<![\xc2-\xdf\xe1-\xf3].)"
+    rb"(?<!\xe0[\xa0-\xbf].)(?<![\xe1-\xec\xee\xef\xf1-\xf3][\x80-\xbf].)(?<!\xed[\x80-\x9f].)(?<!\xf0[\x90-\xbf].)(?<!\xf4[\x80-\x8f].)"
+    rb"(?<!\xf0[\x90-\xbf][\x80-\xbf].)(?<![\xf1-\xf3][\x80-\xbf][\x80-\xbf].)(?<!\xf4[\x80-\x8f][\x80-\xbf].)"
+)
 C1 = re.compile(
-    rb"(?P<cut>%s|\x9b[0-?]{0,%d}[ -/]{0,8}\Z|[\x90\x98\x9d-\x9f]%s\x1b?\Z)|(?:(?!%s)(?:%s))+"
-    rb"|\x9b(?P<csi>[0-?]{0,%d}[ -/]{0,8}[@-~])"
-    rb"|[\x90\x98\x9d-\x9f](?P<string>%s)(?:\x07|\x9c|\x1b\\)"
-    % (_CUT_CHARACTER, MAX_PARAMETERS, _C1_BODY, _CUT_CHARACTER, _CHARACTER, MAX_PARAMETERS, _C1_BODY)
+    rb"(?s:[\x90\x98\x9b\x9d-\x9f]%s)(?:(?<=\x9b)(?:(?P<csi>[0-?]{0,%d}[ -/]{0,8}[@-~])|(?P<cut>[0-?]{0,%d}[ -/]{0,8}\Z))"
+    rb"|(?<!\x9b)%s(?:(?P<string>\x07|\x9c|\x1b\\)|(?P<cut_string>\x1b?\Z)))"
+    % (_NO_CHARACTER, MAX_PARAMETERS, MAX_PARAMETERS, _C1_BODY)
 )
 
 
@@ -83,31 +90,35 @@ class SevenBit:
 
     Attributes:
         held: bytes that may become part of a character or a sequence.
+        sound: what was given last is UTF-8.
     """
 
     def __init__(self) -> None:
         self.held = b""
+        self.sound = True
 
     def feed(self, data: bytes) -> bytes:
         """What is decided."""
         if self.held:
             data, self.held = self.held + data, b""
+        self.sound = True
         if data.isascii():
             return data
         try:
-            used = codecs.utf_8_decode(data, "strict", False)[1]
+            end = codecs.utf_8_decode(data, "strict", False)[1]
         except UnicodeDecodeError:
-            return C1.sub(self._put, data)
-        self.held = data[used:]
-        return data[:used]
+            self.sound = False
+            data = C1.sub(self._put, data)
+            cut = None if self.held else CUT_CHARACTER.search(data, max(0, len(data) - 3))
+            end = len(data) if cut is None else cut.start()
+        if end < len(data):
+            self.held = data[end:]
+        return data[:end]
 
     def _put(self, found: Match[bytes]) -> bytes:
-        kind = found.lastgroup
-        if kind is None:
-            return found[0]
-        if kind == "csi":
+        if found.lastgroup == "csi":
             return b"\x1b[" + found["csi"]
-        if kind == "string":
+        if found.lastgroup == "string":
             return b"\x1b\\"  # the whole of it does nothing
         self.held = found[0]
         return b""
@@ -119,8 +130,8 @@ class Stripper:
     The same for any cutting of the stream. Of a sequence that is not over yet, nothing is given.
 
     Args:
-        edits: leave in those that move, erase or insert within a line, or go to another, all of them as ESC [ digits and
-            semicolons, final, or ESC and one byte.
+        edits: leave in those that move, erase or insert within a line, as ESC [ digits and semicolons, final, or ESC and one byte;
+            and say where they go to another row (`ANOTHER_ROW`).
     """
 
     def __init__(self, *, edits: bool = False) -> None:
@@ -136,24 +147,32 @@ class Stripper:
         other._seven_bit = copy.copy(self._seven_bit)
         return other
 
-    def feed(self, data: bytes) -> bytes:
-        """The text in the next bytes."""
-        return self._strip(self._seven_bit.feed(data))
+    def feed(self, data: bytes, *, still: bool = False) -> bytes:
+        """The text in the next bytes.
+
+        Args:
+            data: the bytes.
+            still: nothing moves the cursor back in them, unless an escape code does: erasing what is behind it does nothing then,
+                and need not be left in. Compilers do so after each colour.
+        """
+        data = self._seven_bit.feed(data)
+        return self._strip(data, still=still and self._seven_bit.sound)
 
     def end(self) -> bytes:
         """No more comes: what was held back because it might have become part of a character or a sequence."""
         held, self._seven_bit.held = self._seven_bit.held, b""
         return self._strip(held)
 
-    def _strip(self, data: bytes) -> bytes:
+    def _strip(self, data: bytes, *, still: bool = False) -> bytes:
         if self._string:
             data = self._after_string(data)
         if self._begun:
             data, self._begun = self._begun + data, b""
         last = data.rfind(b"\x1b")
-        if last >= 0:
-            data = self._without_escapes(self._whole(data, last))
-        return data.translate(LINE_BREAKS, CONTROLS)
+        if last < 0:
+            return data.translate(LINE_BREAKS, CONTROLS)
+        data = self._without_escapes(self._whole(data, last), still).translate(LINE_BREAKS, CONTROLS)
+        return ROW.sub(ANOTHER_ROW, data) if b"\x1b" in data else data
 
     def _after_string(self, data: bytes) -> bytes:
         """What follows the string that the stream is in; empty if that goes on."""
@@ -182,7 +201,9 @@ class Stripper:
             return data[:last]
         return data
 
-    def _without_escapes(self, data: bytes) -> bytes:
+    def _without_escapes(self, data: bytes, still: bool) -> bytes:
+        if still and b"\x1b" not in (text := PLAIN_OR_ERASE.sub(b"", data)):
+            return text
         text = (PLAIN if self._edits else PLAIN_OR_EDIT).sub(b"", data)
         # Each ESC begins a sequence. Where all are complete, taking them out joins nothing to another one's beginning.
         if b"\x1b" not in text or (self._edits and STRANGE.search(data) is None):

@@ -7,8 +7,11 @@ where it would go on in the next row, is not known here.
 from __future__ import annotations
 
 import copy
+import functools
 import re
 import unicodedata
+
+from sightline_server.decode.escapes import ANOTHER_ROW
 
 MAX_LINE = 64 * 1024  # cells; a longer line is given out in pieces of so many, and what was given out is not written over any more
 FARTHEST = 512  # column to which a move goes where nothing stands: a terminal ends somewhere
@@ -19,6 +22,7 @@ NOTHING = "\0"  # a cell on which nothing stands: a space, if something stands b
 HALF = "\1"  # the second cell of a wide character
 
 PIECE = 16 * 1024  # bytes looked at together
+SLICE = 4096  # characters, the same
 
 ERASING = (
     b"\r\x1b[K",
@@ -32,11 +36,11 @@ ERASING = (
 )
 """What leaves an empty line and the cursor at its beginning, as programs write it."""
 
-MORE_THAN_THE_LINE = re.compile(rb"[\n\t]|\x1b(?:[^\[]|\[[0-9;]*[^CDGKPX`aj])")
+MORE_THAN_THE_LINE = re.compile(rb"[\n\x0b\t]|\x1b(?:[^\[]|\[[0-9;]*[^CDGKPX`aj])")
 """What does more than write within the line, or may make it longer than its bytes."""
 
 RETURNS_ONLY = re.compile(rb"[\r\x20-\x7e]*")
-TOKEN = re.compile(rb"([^\b\t\n\r\x1b]+)|([\b\t\n\r])|\x1b(?:\[([0-9]*)[0-9;]*)?([0-9@-~])")
+TOKEN = re.compile(rb"([^\b\t\n\x0b\r\x1b]+)|([\b\t\n\x0b\r])|\x1b(?:\[([0-9]*)[0-9;]*)?([0-9@-~])")
 _GAP_AND_TAB = re.compile("\0+\t")
 
 
@@ -66,7 +70,7 @@ class Line:
     @property
     def is_fresh(self) -> bool:
         """Nothing came since the last line was over, or nothing is left of it."""
-        return not (self._cells or self._column or self.given) and self._saved < 0
+        return not (self._cells or self._column or self.given or self._rewritten) and self._saved < 0
 
     @property
     def visible(self) -> str:
@@ -148,6 +152,8 @@ class Line:
     def _control(self, control: bytes) -> None:
         if control == b"\n":
             self._finish()
+        elif control == ANOTHER_ROW:
+            self._leave()
         elif control == b"\r":
             self._column = 0
         elif control == b"\b":
@@ -172,8 +178,8 @@ class Line:
             self._saved = self._column
         elif final in b"u8" and self._saved >= 0:
             self._column = self._saved
-        else:  # to another row, or everything is cleared
-            self._leave()
+        elif final in b"u8":
+            self._leave()  # where that is, nobody knows
 
     def _erase_part(self, part: int) -> None:
         """What stands from the cursor on, up to it, or everywhere."""
@@ -202,10 +208,17 @@ class Line:
                 self._put(list(text[place : place + room]))
                 place += room
             return
+        for place in range(0, len(text), SLICE):
+            self._write_wide(text[place : place + SLICE])
+
+    def _write_wide(self, text: str) -> None:
+        widths = {width_of(character) for character in set(text)}
+        if 0 not in widths and self._column + 2 * len(text) < MAX_LINE:
+            self._put(list(text) if 2 not in widths else [cell for character in text for cell in cells_of(character)])
+            return
         for character in text:
-            width = 1 if character.isascii() else width_of(character)
-            if width or not self._attach(character):
-                self._put([character, HALF] if width == 2 else [character])
+            if width_of(character) or not self._attach(character):
+                self._put(cells_of(character))
 
     def _put(self, cells: list[str]) -> None:
         start, end = self._column, self._column + len(cells)
@@ -257,8 +270,9 @@ class Line:
     def _delete(self, start: int, count: int) -> None:
         self._part(start)
         self._part(start + count)
-        self._rewritten = self._rewritten or start < len(self._cells)
-        del self._cells[start : start + count]
+        if start < len(self._cells):
+            del self._cells[start : start + count]
+            self._rewritten = bool(self._cells)
 
     def _insert(self, start: int, count: int) -> None:
         if start < len(self._cells):
@@ -293,8 +307,14 @@ class Line:
         self.given = ""
 
 
+def cells_of(character: str) -> list[str]:
+    """What it puts on the line, if it does not go on another one's cell."""
+    return [character, HALF] if width_of(character) == 2 else [character]
+
+
+@functools.lru_cache(4096)
 def width_of(character: str) -> int:
-    """How many cells a character takes that is not ASCII: 0, 1 or 2. What cannot be known, an undecodable byte say, takes 1."""
+    """How many cells a character takes: 0, 1 or 2. What cannot be known, an undecodable byte say, takes 1."""
     if unicodedata.east_asian_width(character) in "WF":
         return 2
     return 0 if unicodedata.category(character) in ("Mn", "Me", "Cf") else 1

@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 import re
 
-from sightline_server.decode.escapes import CUT_CHARACTER, Stripper
+from sightline_server.decode.escapes import ANOTHER_ROW, CUT_CHARACTER, Stripper
 from sightline_server.decode.line import MAX_LINE, TAB, Line
 
 RAW_BYTES = MAX_LINE // TAB // 2  # of a line that are kept as they came; too few to be more than a line holds
 
 
-MORE_THAN_RETURNS = re.compile(rb"[\b\x1b]")
+FIRST_LINE = re.compile(rb"[^\n\x0b]*[\n\x0b]")
+ROW_AT_BEGINNING = re.compile(rb"(?:^|(?<=\x0b))\x0b+", re.MULTILINE)  # nothing stands there
 
 
 class TextDecoder:
@@ -36,7 +37,8 @@ class TextDecoder:
 
     def feed(self, data: bytes) -> bytes:
         """The lines that are over with the next bytes, each with its newline; the beginning of one that gets too long."""
-        return self._take(self._stripper.feed(data))
+        still = self._line.is_fresh and not moves(self._raw) and self._raw[-1:] < b"\x80" and not moves_by_control(data)
+        return self._take(self._stripper.feed(data, still=still))
 
     def flush(self) -> bytes:
         """What stands on the line that is not over, but was not given. If what was given is gone from it, on a new line."""
@@ -63,25 +65,20 @@ class TextDecoder:
         return self._line.is_rewritten
 
     def _take(self, text: bytes) -> bytes:
-        if b"\n" not in text:
-            if b"\x1b" in text or len(self._raw) + len(text) > RAW_BYTES:
-                self._write(text)
-                return self._taken()
-            self._raw += text
-            return b""
-        place = 0
-        if not self._line.is_fresh:
-            place = text.find(b"\n") + 1
-            self._write(text[:place])
-        end = text.rfind(b"\n") + 1
-        lines = self._raw + text[place:end] if end > place else b""
-        if lines:
-            self._raw = b""
-            lines = whole_lines(lines)
-        if self._line.out:
-            lines = self._taken() + lines
-        self._raw += text[end:]
-        if b"\x1b" in text[end:] or len(self._raw) > RAW_BYTES:
+        end = max(text.rfind(b"\n"), text.rfind(ANOTHER_ROW)) + 1
+        lines = b""
+        if end:
+            place = 0
+            if not self._line.is_fresh:
+                place = FIRST_LINE.match(text).end()  # type: ignore[union-attr]  # there is an end
+                self._write(text[:place])
+                lines = self._taken()
+            if end > place:
+                lines += whole_lines(self._raw + text[place:end])
+                self._raw = b""
+            text = text[end:]
+        self._raw += text
+        if b"\x1b" in text or len(self._raw) > RAW_BYTES:
             self._write(b"")
             lines += self._taken()
         return lines
@@ -103,21 +100,36 @@ class TextDecoder:
 def whole_lines(lines: bytes) -> bytes:
     """Lines as they would stay, each given with its newline, from what `escapes.Stripper` gives."""
     lines = lines.replace(b"\r\n", b"\n")
-    if b"\r" not in lines and b"\b" not in lines and b"\x1b" not in lines:
-        return lines
-    return b"\n".join(
-        [one_line(line) if b"\r" in line or b"\b" in line or b"\x1b" in line else line for line in lines.split(b"\n")]
-    )
+    still = unmoved(lines)
+    if not moves(still):
+        return still
+    return b"\n".join([one_line(line) if moves(still := unmoved(line)) else still for line in lines.split(b"\n")])
+
+
+def moves_by_control(data: bytes) -> bool:
+    """The same of what has its escape codes still, these left aside."""
+    return b"\b" in data or data.count(b"\r") != data.count(b"\r\n")
+
+
+def moves(data: bytes) -> bool:
+    """Something in it may move back or erase."""
+    return b"\r" in data or b"\b" in data or b"\x1b" in data
+
+
+def unmoved(lines: bytes) -> bytes:
+    """The same, if the cursor never moves back: then nothing is erased behind it either, as compilers do after each colour."""
+    if b"\x1b" in lines:
+        lines = lines.replace(b"\x1b[K", b"")
+    if ANOTHER_ROW in lines:
+        lines = ROW_AT_BEGINNING.sub(b"", lines)
+        lines = lines.replace(ANOTHER_ROW, b"\n")
+    return lines
 
 
 def one_line(data: bytes) -> bytes:
     """The same for one, without its newline; it may have become several."""
-    if not MORE_THAN_RETURNS.search(data):
-        data = data.rstrip(b"\r")
-        if b"\r" not in data:
-            return data
     line = Line()
-    line.apply(data)
+    line.apply(data.rstrip(b"\r"))
     line.apply(b"\n")
     return encoded("".join(line.out))[:-1]
 
