@@ -160,6 +160,10 @@ class SourceReserved(BadRequest):
     text = "event {index} of the call has the source `sightline`, which means the server itself: use a name of your own"
 
 
+class ScreenAmbiguous(BadRequest):
+    text = "{name!r} means several screen sessions: {sessions}; name one with its pid"
+
+
 # --- NotFound
 
 
@@ -179,8 +183,27 @@ class HostUnknown(NotFound):
     text = "there is no host {host!r} ({why}): check the name, or add it to your ssh configuration"
 
 
+class ScreenNotFound(NotFound):
+    text = "there is no GNU screen session {name!r}: `screen -ls` lists those of the server's user, `sightline adopt` their windows"
+
+
+class ScreenWindowNotFound(NotFound):
+    text = (
+        "the screen session {name!r} has no window {window} that could be followed; there are: {there}. A window whose program runs as "
+        "another user cannot be"
+    )
+
+
 class TmuxServerNotFound(NotFound):
     text = "no tmux server answers on {socket}: it is not running, or its socket is elsewhere"
+
+
+class DirectoryNotThere(NotFound):
+    text = "there is no directory {path}: it was removed or renamed, or is not mounted; it is looked at as soon as it is there"
+
+
+class DirectoryNotWatched(NotFound):
+    text = "{path} is not looked at: `sightline watch-dir` lists the directories that are"
 
 
 class FileNotThere(NotFound):
@@ -222,7 +245,7 @@ class NoTerminal(WrongState):
 
 
 class NotResizable(WrongState):
-    text = "session {session!r} is a pane of somebody's own: its size is changed in its own tmux"
+    text = "session {session!r} is a terminal of somebody's own: its size is changed where it is shown"
 
 
 class StepsRunning(WrongState):
@@ -270,6 +293,10 @@ class NotOurs(WrongState):
     text = "the program of session {session!r} cannot be ended from here: {why}; end it where it runs, or release the session"
 
 
+class DirectoryFromSettings(WrongState):
+    text = "{path} is named by the server's settings: change `stream_dir` there, and start the server again"
+
+
 class EpochChanged(WrongState):
     text = (
         "the cursor belongs to epoch {epoch} of session {session!r}, whose log is now at epoch {current}: "
@@ -287,6 +314,24 @@ class ScriptNotInstalled(WrongState):
 
 class TmuxTooOld(WrongState):
     text = "tmux {version} is too old: {feature} needs {needed} or newer"
+
+
+class ScreenNotInstalled(WrongState):
+    text = "GNU screen is not installed on the server's host: install it (Debian: apt-get install screen)"
+
+
+class ScreenLogged(WrongState):
+    text = (
+        "window {window} of the screen session {session!r} is logged by its owner already, and which of its files that is cannot be "
+        "told: end that log (`screen -S {session} -p {window} -X log off`), then adopt it"
+    )
+
+
+class ScreenNotLogging(WrongState):
+    text = (
+        "window {window} of the screen session {session!r} writes no log although it was told to: look there for what screen says, "
+        "such as a full disk"
+    )
 
 
 class SshNotInstalled(WrongState):
@@ -395,6 +440,10 @@ class HostDisconnected(Unreachable):
 
 class StartTimeout(Unreachable):
     text = "{what} did not start within {seconds} s"
+
+
+class ScreenSilent(Unreachable):
+    text = "the screen session {session!r} has not answered within {seconds} s: it is stopped, or hangs"
 
 
 class TmuxSilent(Unreachable):

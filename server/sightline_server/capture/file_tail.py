@@ -132,6 +132,7 @@ class FileTail:
         channel: of its output.
         spool: the name of its position in the sink; empty: `source`.
         reader: what its bytes mean; unset: all are output.
+        begin: the offset at which the file that is there at first is begun.
         changed: called, without arguments, when something other than its bytes has changed.
     """
 
@@ -145,6 +146,7 @@ class FileTail:
         channel: Channel.ValueType = Channel.CHANNEL_TERMINAL,
         spool: str = "",
         reader: Reader | None = None,
+        begin: int = 0,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.path = path
@@ -156,6 +158,7 @@ class FileTail:
         self._channel = channel
         self._spool = spool or source
         self._reader = reader or Plain()
+        self._begin_at = begin
         self._changed = changed
         self._place_file = sink.directory / f"{self._spool}.tail"
         self._loop = asyncio.get_running_loop()
@@ -421,7 +424,7 @@ class FileTail:
             if fd < 0:
                 raise
         if place is None:
-            self._take(fd, replace(_place_of(fd), base=self._position))
+            self._take(fd, replace(_place_of(fd), base=self._position, at=self._begin_at))
             return
         if (os.fstat(fd).st_dev, os.fstat(fd).st_ino) != (place.device, place.inode):
             old = self._sibling(place)
