@@ -27,6 +27,7 @@ from sightline_server.rpc.auth import ensure_token
 from sightline_server.rpc.server import Server
 from sightline_server.rpc.session_service import SessionService
 from sightline_server.search.search import Search
+from sightline_server.sessions.directories import Directories
 from sightline_server.sessions.registry import Registry
 from sightline_server.settings import Settings
 from sightline_server.storage.contract import Store
@@ -81,9 +82,13 @@ class Application:
             search = Search(None if settings.memory else settings.search_index, store.reader)
             stack.push_async_callback(search.stop)
             search.start()
-            self._server = Server(
-                SessionService(self._registry, self._clock, committer.counters, retention, settings, search=search), settings, token
+            directories = Directories(self._registry, sources, settings.directories, settings.stream_dir)
+            stack.push_async_callback(directories.stop)
+            directories.start()
+            service = SessionService(
+                self._registry, self._clock, committer.counters, retention, settings, search=search, directories=directories
             )
+            self._server = Server(service, settings, token)
             await self._server.start()
             self._stack = stack.pop_all()
 

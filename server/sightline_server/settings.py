@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -75,6 +76,8 @@ class Settings:
         max_age: how long events are kept; an ended session whose events have all gone is forgotten; None: no limit.
         tls_cert: PEM certificate chain for TCP; None: no TLS.
         tls_key: its private key.
+        stream_dir: a directory in which every typescript becomes a session; None: none but those that were asked for.
+        ssh: the program, and its first arguments, by which other hosts are reached, such as `ssh -F FILE`.
         memory: keep logs in memory, for as long as the process lives.
     """
 
@@ -87,6 +90,8 @@ class Settings:
     max_age: timedelta | None = timedelta(days=30)
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    stream_dir: Path | None = None
+    ssh: tuple[str, ...] = ("ssh",)
     memory: bool = False
 
     def __post_init__(self) -> None:
@@ -127,10 +132,18 @@ class Settings:
         return self.home / "spool"
 
     @property
+    def directories(self) -> Path:
+        """Which directories are watched for typescripts."""
+        return self.home / "directories.json"
+
+    @property
     def tmux_socket(self) -> Path:
         """The private tmux server's socket."""
         return self.home / "tmux.sock"
 
+
+ALIASES: Mapping[str, str] = {"stream_dir": "CBOS_STREAM_STREAM_DIR"}
+"""Further names in the environment, for programs that set those already."""
 
 NAMES = tuple(field.name for field in fields(Settings) if field.name != "memory")
 
@@ -165,6 +178,7 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
         for source, value in (
             (f"--{name.replace('_', '-')}", flags.get(name)),
             (variable, environ.get(variable)),
+            (ALIASES.get(name, variable), environ.get(ALIASES.get(name, variable))),
             (f"{name} in the settings file", config.get(name)),
         ):
             if value is not None:
@@ -200,6 +214,8 @@ def parse(name: str, source: str, value: str) -> object:
             return parse_size(source, value)
         case "max_age":
             return parse_age(source, value)
+        case "ssh":
+            return parse_words(source, value)
         case _:
             if not value:
                 raise BadSetting(name=source, value=value, problem="it must be a path")
@@ -214,6 +230,17 @@ def parse_address(source: str, value: str) -> Address | None:
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise BadSetting(name=source, value=value, problem="it must be HOST:PORT, such as 127.0.0.1:7411, or `none`")
     return Address(host.strip("[]"), int(port))
+
+
+def parse_words(source: str, value: str) -> tuple[str, ...]:
+    """A program and its arguments, as a shell would take them apart."""
+    try:
+        words = tuple(shlex.split(value))
+    except ValueError as error:
+        raise BadSetting(name=source, value=value, problem=error) from None
+    if not words:
+        raise BadSetting(name=source, value=value, problem="it must be a program, such as ssh")
+    return words
 
 
 def parse_size(source: str, value: str) -> int:

@@ -18,6 +18,7 @@ from sightline_server.capture.kinds.command import CommandKind
 from sightline_server.capture.kinds.held import HeldKind
 from sightline_server.capture.kinds.published import PublishedKind
 from sightline_server.capture.kinds.recipe import RecipeKind
+from sightline_server.capture.kinds.remote import RemoteKind
 from sightline_server.capture.kinds.terminal import TerminalKind
 from sightline_server.capture.kinds.tmux import TmuxKind
 from sightline_server.capture.kinds.typescript import TypescriptKind
@@ -44,19 +45,21 @@ class Sources:
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self._inotify = Inotify()
         shared = Shared(settings, environ, self._inotify)
+        self.lookout = shared.lookout
         self._command = CommandKind(shared)
         self._terminal = TerminalKind(shared)
         self._held = HeldKind(shared)
         self._tmux = TmuxKind(shared)
         self._published = PublishedKind()
         self.typescript = TypescriptKind(shared)
+        self._remote = RemoteKind(shared)
         self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux, self.typescript)
         self._recipe = RecipeKind(shared, self.of_request, self.of_record)
         self._hostname = socket.gethostname()
 
     async def close(self) -> None:
         """The server goes."""
-        for kind in self._all:
+        for kind in (*self._all, self._remote):
             await kind.close()
         self._inotify.close()
 
@@ -67,7 +70,7 @@ class Sources:
         if request.steps and not self.is_here(request.host):
             raise BadField(field="steps", problem="a recipe runs on the server's own host")
         if not self.is_here(request.host):
-            raise NotYetBuilt(what="starting a session on another host")
+            return self._remote
         if request.steps:
             return self._recipe
         match request.WhichOneof("origin"):
@@ -97,6 +100,8 @@ class Sources:
 
     def of_record(self, record: SessionMessage) -> Kind:
         """The kind that a session is of."""
+        if not self.is_here(record.host):
+            return self._remote
         if record.steps:
             return self._recipe
         match record.kind:
@@ -127,9 +132,13 @@ class Sources:
 
     async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:
         """What could be adopted, and what could not be looked at."""
-        if not all(map(self.is_here, request.hosts)):
-            raise NotYetBuilt(what="looking at other hosts")
-        found = await asyncio.gather(*(kind.discover(request) for kind in self._all))
+        others = [host for host in request.hosts if not self.is_here(host)]
+        kinds: list[Kind] = [] if others and len(others) == len(request.hosts) else list(self._all)
+        looks = [kind.discover(request) for kind in kinds]
+        if others:
+            away = DiscoverRequest(hosts=others, socket_paths=request.socket_paths, directories=request.directories)
+            looks.append(self._remote.discover(away))
+        found = await asyncio.gather(*looks)
         return [one for candidates, _ in found for one in candidates], [one for _, problems in found for one in problems]
 
 

@@ -18,6 +18,7 @@ from sightline_server.metrics import Counters
 from sightline_server.rpc import keeping, metrics
 from sightline_server.rpc.status import with_status
 from sightline_server.search.search import Search
+from sightline_server.sessions.directories import Directories
 from sightline_server.sessions.registry import Registry
 from sightline_server.settings import Settings
 from sightline_server.subscription import pages
@@ -41,6 +42,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
         retention: what keeps the logs within their limits.
         settings: what the server was told.
         search: finds what the logs hold.
+        directories: where typescripts are looked for.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class SessionService(pb_grpc.SessionServiceServicer):
         settings: Settings,
         *,
         search: Search,
+        directories: Directories,
     ) -> None:
+        self._directories = directories
         self._search = search
         self._retention = retention
         self._home = settings.home
@@ -168,15 +172,16 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def WatchDirectory(self, request: pb.WatchDirectoryRequest, context: Context) -> pb.WatchDirectoryResponse:
-        raise NotYetBuilt(what="looking for typescripts in a directory")
+        return pb.WatchDirectoryResponse(directory=await self._directories.watch(request.host, request.path))
 
     @with_status
     async def UnwatchDirectory(self, request: pb.UnwatchDirectoryRequest, context: Context) -> pb.UnwatchDirectoryResponse:
-        raise NotYetBuilt(what="looking for typescripts in a directory")
+        await self._directories.unwatch(request.host, request.path)
+        return pb.UnwatchDirectoryResponse()
 
     @with_status
     async def ListDirectories(self, request: pb.ListDirectoriesRequest, context: Context) -> pb.ListDirectoriesResponse:
-        raise NotYetBuilt(what="looking for typescripts in a directory")
+        return pb.ListDirectoriesResponse(directories=self._directories.list())
 
     @with_status
     async def Metrics(self, request: pb.MetricsRequest, context: Context) -> pb.MetricsResponse:

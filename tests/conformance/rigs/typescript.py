@@ -38,7 +38,7 @@ class TypescriptRig:
     async def close(self) -> None:
         """See `Rig`."""
         if self._script:
-            self._script.terminate()
+            self._script.kill()
             if self._script.stdin:
                 self._script.stdin.close()
             self._script.wait()
