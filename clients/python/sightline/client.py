@@ -17,7 +17,7 @@ from sightline.subscription import FIRST_PAUSE, Subscription, cancelled_by_us
 from sightline.transport import aio, metadata, open_channel, open_stub
 from sightline.v1 import session_service_pb2 as v1
 from sightline.v1.event_pb2 import Event, SessionState
-from sightline.v1.session_pb2 import Cursor, Published, Session, Snapshot, Step, Terminal, Tmux
+from sightline.v1.session_pb2 import Cursor, Published, Session, Snapshot, Step, Terminal, Tmux, Typescript
 
 if TYPE_CHECKING:
     from sightline.v1.session_service_pb2_grpc import SessionServiceAsyncStub
@@ -137,6 +137,7 @@ class Client:
         recipe: v1.CreateRequest | None = None,
         steps: Iterable[Step] = (),
         log_steps: bool = False,
+        holder: requests.HolderWord = "auto",
     ) -> Session:
         """Starts a command, steps and a command, or steps alone, or adopts a pane, and returns when it runs.
 
@@ -155,6 +156,8 @@ class Client:
             steps: done in this order, before the recipe's own and before the command. The server goes on with them whatever
                 becomes of the caller.
             log_steps: the steps' output goes to the server's own log as well.
+            holder: what holds the command so that it outlives the server: `tmux`, `screen` and `script` hold a terminal, of 80 by
+                24 where none is given; `auto` is the server's choice.
         """
         steps = list(steps)
         if (argv is None and recipe is None and not steps) == (tmux is None):
@@ -172,6 +175,7 @@ class Client:
                 recipe=recipe,
                 steps=steps,
                 log_steps=log_steps,
+                holder=holder,
             )
         else:
             request = v1.CreateRequest(name=name, labels=labels, tmux=tmux, request_id=_id(request_id))
@@ -197,6 +201,44 @@ class Client:
         """
         return await self.create(tmux=Tmux(target=target, socket_path=socket_path), name=name, labels=labels, request_id=request_id)
 
+    async def adopt_typescript(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timing_path: str | os.PathLike[str] | None = None,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> Session:
+        """Follows a typescript that `script -f` writes, from its beginning, until its last line, or nobody writes it, or `release`.
+
+        Args:
+            path: the file, on the server's host.
+            timing_path: its timing, which gives the events a `source_time`; None: the one beside it, if there is one.
+            name: as in `create`.
+            labels: as in `create`.
+            request_id: as in `create`.
+        """
+        typescript = Typescript(
+            path=requests.absolute(path), timing_path="" if timing_path is None else requests.absolute(timing_path)
+        )
+        request = v1.CreateRequest(name=name, labels=labels, typescript=typescript, request_id=_id(request_id))
+        return (await self._call(self.stub.Create, request)).session
+
+    async def watch_directory(self, path: str | os.PathLike[str], *, host: str = "") -> v1.Directory:
+        """Makes every typescript in a directory a session, from now on and over restarts: what is being written, and new ones."""
+        request = v1.WatchDirectoryRequest(path=os.fspath(path) if host else requests.absolute(path), host=host)
+        return (await self._call(self.stub.WatchDirectory, request)).directory
+
+    async def unwatch_directory(self, path: str | os.PathLike[str], *, host: str = "") -> None:
+        """Looks there no longer; the sessions go on."""
+        path = os.fspath(path) if host else requests.absolute(path)
+        await self._call(self.stub.UnwatchDirectory, v1.UnwatchDirectoryRequest(path=path, host=host))
+
+    async def directories(self) -> Sequence[v1.Directory]:
+        """The directories that are looked at, with what is wrong with them."""
+        return (await self._call(self.stub.ListDirectories, v1.ListDirectoriesRequest())).directories
+
     async def get(self, session: SessionRef) -> Session:
         """The session as it is now. A name means the live session, else the newest ended one."""
         return (await self._call(self.stub.Get, v1.GetRequest(session=ref(session)))).session
@@ -218,9 +260,15 @@ class Client:
                 return
             request.page_token = page.next_page_token
 
-    async def discover(self, *, hosts: Iterable[str] = (), socket_paths: Iterable[str] = ()) -> v1.DiscoverResponse:
-        """What could be adopted: on `hosts` (none: the server's own), on tmux servers at `socket_paths` beside the default ones."""
-        return await self._call(self.stub.Discover, v1.DiscoverRequest(hosts=hosts, socket_paths=socket_paths))
+    async def discover(
+        self, *, hosts: Iterable[str] = (), socket_paths: Iterable[str] = (), directories: Iterable[str] = ()
+    ) -> v1.DiscoverResponse:
+        """What could be adopted: on `hosts` (none: the server's own), on tmux servers at `socket_paths` beside the default ones.
+
+        Typescripts are looked for in `directories`, beside those that are watched.
+        """
+        request = v1.DiscoverRequest(hosts=hosts, socket_paths=socket_paths, directories=directories)
+        return await self._call(self.stub.Discover, request)
 
     async def send(
         self,

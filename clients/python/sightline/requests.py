@@ -36,6 +36,7 @@ Kind: TypeAlias = "str | EventKind.ValueType"
 ChannelName: TypeAlias = "str | Channel.ValueType"
 """A channel: its number, or `terminal`, `stdout`, `stderr`."""
 
+HolderWord = Literal["auto", "tmux", "screen", "script"]
 OnGapWord = Literal["skip", "fail"]
 OnSlowWord = Literal["block", "to_latest", "fail"]
 
@@ -151,6 +152,7 @@ def create(
     recipe: CreateRequest | None = None,
     steps: Iterable[Step] = (),
     log_steps: bool = False,
+    holder: HolderWord = "auto",
 ) -> CreateRequest:
     """A request for a command, or for what a recipe says with the rest put over it; see `Client.create`."""
     if isinstance(argv, str):
@@ -176,6 +178,9 @@ def create(
             made.command.terminal.CopyFrom(Terminal(columns=terminal[0], rows=terminal[1]))
         if stdin_open or not made.command.stdin:
             made.command.stdin = Command.STDIN_OPEN if stdin_open else Command.STDIN_NULL
+        if holder != "auto":
+            made.command.holder = Command.Holder.Value(f"HOLDER_{holder.upper()}")
+            made.command.terminal.SetInParent()  # each of them holds a terminal
     return made
 
 

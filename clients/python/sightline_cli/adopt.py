@@ -1,4 +1,4 @@
-"""adopt and release: following what already runs in the user's own tmux, and letting it go."""
+"""adopt and release: following what already runs in the user's own tmux, or is recorded by `script`, and letting it go."""
 
 from __future__ import annotations
 
@@ -25,23 +25,34 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--socket", metavar="PATH", default="", help="the tmux server's socket; default: the one you are in, else yours"
     )
+    parser.add_argument("--typescript", metavar="FILE", default="", help="instead of a pane: a file that `script -f` writes")
+    parser.add_argument(
+        "--dir", metavar="DIR", action="append", default=[], help="without a TARGET: list the typescripts in DIR too; repeatable"
+    )
     add_json(parser)
 
 
 async def _adopt(chosen: argparse.Namespace) -> int:
     from sightline_cli import printing, reach  # noqa: PLC0415
 
-    if not chosen.pane and chosen.name:
+    if chosen.pane and chosen.typescript:
+        raise Complaint("a pane and a typescript are two sessions: adopt one after the other", codes.USAGE)
+    if not chosen.pane and not chosen.typescript and chosen.name:
         raise Complaint(
             "--name needs the pane to adopt: sightline adopt TARGET --name NAME (`sightline adopt` lists them)", codes.USAGE
         )
     async with reach.server(chosen) as client:
+        if chosen.typescript:
+            session = await client.adopt_typescript(chosen.typescript, name=chosen.name)
+            print(printing.to_json(session) if chosen.json else session.name)
+            return codes.OK
         if chosen.pane:
             session = await client.adopt(chosen.pane, socket_path=chosen.socket or own_socket(), name=chosen.name)
             print(printing.to_json(session) if chosen.json else session.name)
             return codes.OK
         socket = chosen.socket or own_socket()
-        found = await client.discover(socket_paths=[socket] if socket else [])
+        directories = [os.path.abspath(directory) for directory in chosen.dir]  # noqa: ASYNC240 - once, before anything waits
+        found = await client.discover(socket_paths=[socket] if socket else [], directories=directories)
     if chosen.json:
         for candidate in found.candidates:
             print(printing.to_json(candidate))
@@ -59,7 +70,8 @@ def own_socket() -> str:
 
 def _list(found: DiscoverResponse) -> None:
     if not found.candidates:
-        print("there is nothing to adopt: no tmux pane was found (`--socket PATH` looks at another tmux server)", file=sys.stderr)
+        print("there is nothing to adopt: no tmux pane and no typescript was found", file=sys.stderr)
+        print("(`--socket PATH` looks at another tmux server, `--dir DIR` for typescripts)", file=sys.stderr)
         return
     width = people.width_of(sys.stdout)
     print("\n".join(people.table(COLUMNS, [_row(candidate) for candidate in found.candidates], width, flexible=CWD)))
@@ -79,6 +91,8 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
         or candidate.typescript.path
         or candidate.transcript.path
     )
+    if candidate.typescript.path:
+        notes.append("--typescript")
     if candidate.tmux.socket_path:
         notes.append(f"--socket {candidate.tmux.socket_path}")
     size = f"{candidate.terminal.columns}x{candidate.terminal.rows}" if candidate.HasField("terminal") else ""
@@ -98,15 +112,17 @@ async def _release(chosen: argparse.Namespace) -> int:
 
 ADOPT = Command(
     name="adopt",
-    summary="Follow a tmux pane of yours that runs already.",
+    summary="Follow a tmux pane or a typescript of yours that runs already.",
     when="""\
 Alone, lists the panes that could be followed. With a TARGET, follows it from now on, without
 disturbing it, and prints the session's name. What the pane wrote before is not in the log. A pane that
-you pipe elsewhere keeps its pipe. `sightline release` lets it go, with nothing of ours left on it.""",
+you pipe elsewhere keeps its pipe. A typescript (`script -f FILE`) is followed from its beginning.
+`sightline release` lets it go, with nothing of ours left on it.""",
     examples=(
         ("sightline adopt", "what there is"),
         ("sightline adopt work:1.0 --name editor", "follow pane 0 of window 1 of your tmux session `work`"),
         ("sightline adopt %3 --socket /tmp/tmux-1000/other", "a pane of another tmux server"),
+        ("sightline adopt --typescript build.typescript", "what `script -f build.typescript` records"),
     ),
     arguments=_adopt_arguments,
     run=_adopt,

@@ -19,6 +19,7 @@ from sightline_cli import (
     attach,
     codes,
     completion,
+    directories,
     doctor,
     endings,
     export,
@@ -37,7 +38,7 @@ from sightline_cli.command import Command, Complaint, Parser, add_remote, descri
 IMPORTED = 50_000  # new objects between two looks for garbage
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
-    ("start something", (run.RUN, run.CREATE, adopt.ADOPT, publish.PUBLISH)),
+    ("start something", (run.RUN, run.CREATE, adopt.ADOPT, directories.WATCH_DIR, publish.PUBLISH)),
     ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
     ("steer it", (steer.SEND, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),

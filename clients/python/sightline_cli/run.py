@@ -21,6 +21,12 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("argv", metavar="CMD", nargs=argparse.REMAINDER, help="the program and its arguments; no shell reads them")
     parser.add_argument("--name", default="", help="the session's name; default: one made from the command")
     parser.add_argument("--tty", action="store_true", help="run it in a terminal of its own instead of pipes")
+    parser.add_argument(
+        "--holder",
+        choices=("script", "screen", "tmux"),
+        default="auto",
+        help="what holds the command's terminal over a restart of the server; implies --tty; default: tmux",
+    )
     parser.add_argument("--cwd", metavar="DIR", help="the directory to run in; default: this one")
     parser.add_argument(
         "--env", metavar="K=V", type=pair, action="append", default=[], help="add a variable to the environment; repeatable"
@@ -78,6 +84,7 @@ async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool,
             recipe=planned,
             steps=steps,
             log_steps=chosen.log_steps,
+            holder=chosen.holder,
         )
     except errors.NotFound as error:
         raise Complaint(error.message, codes.NOT_FOUND if error.reason == "PROGRAM_NOT_FOUND" else codes.FAILED) from error
@@ -97,6 +104,8 @@ def size_here() -> tuple[int, int]:
 
 async def _create(chosen: argparse.Namespace) -> int:
     from sightline_cli import printing, reach  # noqa: PLC0415
+
+    chosen.tty = chosen.tty or chosen.holder != "auto"
     from sightline_cli.command import columns_and_rows  # noqa: PLC0415
 
     if chosen.size and not chosen.tty:
@@ -116,6 +125,7 @@ async def _create(chosen: argparse.Namespace) -> int:
 async def _run(chosen: argparse.Namespace) -> int:
     if chosen.text and not chosen.json:
         raise Complaint("--text adds to --json: give both, or neither (output is shown as it is)", codes.USAGE)
+    chosen.tty = chosen.tty or chosen.holder != "auto"
     if chosen.stdin and chosen.tty:
         raise Complaint("--stdin is for pipes, --tty for a terminal: give one of them", codes.USAGE)
     command_of(chosen)

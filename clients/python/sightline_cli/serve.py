@@ -21,6 +21,7 @@ FLAGS = (
     ("max-session-bytes", "SIZE", "how large a session's log may grow, or `none`; $SIGHTLINE_MAX_SESSION_BYTES, else 4GiB"),
     ("max-total-bytes", "SIZE", "how large all logs may grow, or `none`; $SIGHTLINE_MAX_TOTAL_BYTES, else 20GiB"),
     ("max-age", "AGE", "how long events are kept, such as 12h or 30d, or `none`; $SIGHTLINE_MAX_AGE, else 30d"),
+    ("stream-dir", "DIR", "a directory in which every typescript (*.typescript) becomes a session; $SIGHTLINE_STREAM_DIR"),
     ("tls-cert", "FILE", "PEM certificates for TCP: needed to listen beyond this machine; $SIGHTLINE_TLS_CERT"),
     ("tls-key", "FILE", "their private key; $SIGHTLINE_TLS_KEY"),
     ("config", "FILE", "a TOML file with these settings; $SIGHTLINE_CONFIG, else config.toml in the home"),
