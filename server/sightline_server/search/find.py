@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import heapq
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sightline_server.search.index import FARTHEST, Index, Page, Progress, first_place, number_at, origin, texts_of
-from sightline_server.search.words import Query
+from sightline_server.search.words import Query, Term, holds
 
 AT_ONCE = 100  # lines looked at together
 FEW = 5000  # places that are taken at once to see in which sessions they are
 MANY_SESSIONS = 20  # from so many on
-MAX_EXPANDED = 1000  # words that the beginning of one stands for, looked up one by one; for more FTS5 does it, which takes longer
-SECONDS = 0.12  # for looking at lines
+MAX_EXPANDED = 1000  # words that the beginning of one may stand for; with more, lines are looked at: there are enough of them
+SECONDS = 0.12  # after which an answer ends with what it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,58 +97,64 @@ def find(  # noqa: PLR0917 - each is a part of the question
         is_kept: whether a session's event is still there, by number and `seq`.
         clock: seconds.
     """
-    expression = expression_of(index, query)
-    if expression is None:
-        return [], None
-    return Finding(index, query, expression, limits=limits, is_kept=is_kept, clock=clock).page(list(sessions), size)
+    plan = plan_of(index, query)
+    return Finding(index, plan, limits, is_kept, clock).page(list(sessions), size) if plan else ([], None)
 
 
-def expression_of(index: Index, query: Query) -> str | None:
-    """The query in FTS5's words; None: nothing can hold it."""
+@dataclass(frozen=True)
+class Plan:
+    """How a query is looked up.
+
+    Attributes:
+        expression: what FTS5 is asked; empty: nothing, every line is looked at.
+        terms: what is then looked for in the lines.
+    """
+
+    expression: str
+    terms: Sequence[Term]
+
+
+def plan_of(index: Index, query: Query) -> Plan | None:
+    """How a query is looked up; None: nothing can hold it."""
     parts: list[str] = []
+    left = [term for term in query.terms if not term.is_word]
     for term in query.terms:
-        *whole, last = term.words or ("",)
+        whole = term.words[:-1] if term.prefix else term.words
         parts += [f'"{word}"' for word in whole]
         if term.prefix:
-            words = index.words_from(last, MAX_EXPANDED)
+            words = index.words_from(term.words[-1], MAX_EXPANDED)
             if not words:
                 return None
-            parts.append(" OR ".join(f'"{word}"' for word in words) if len(words) < MAX_EXPANDED else f'"{last}" *')
-        elif last:
-            parts.append(f'"{last}"')
-    return " AND ".join(f"({part})" for part in parts)
+            if len(words) < MAX_EXPANDED:
+                parts.append(" OR ".join(f'"{word}"' for word in words))
+            elif term.is_word:
+                left.append(term)
+    return Plan(" AND ".join(f"({part})" for part in parts), left)
 
 
 class Finding:
     """One search. See `find`."""
 
     def __init__(
-        self,
-        index: Index,
-        query: Query,
-        expression: str,
-        *,
-        limits: Limits,
-        is_kept: Callable[[int, int], bool],
-        clock: Callable[[], float],
+        self, index: Index, plan: Plan, limits: Limits, is_kept: Callable[[int, int], bool], clock: Callable[[], float]
     ) -> None:
         self._index = index
-        self._query = query
-        self._expression = expression
+        self._plan = plan
         self._limits = limits
         self._is_kept = is_kept
         self._clock = clock
+        self._all: list[int] | None = None  # the places of all lines that FTS5 finds, in order, if they are few
         self._page: Page | None = None
         self._texts: Sequence[str] = ()
 
     def page(self, sessions: Sequence[Progress], size: int) -> tuple[list[Hit], Key | None]:
         """See `find`."""
+        until = self._clock() + SECONDS
         scans = [scan for progress in self._those_with_any(sessions) if (scan := self._scan(progress)) is not None]
         heapq.heapify(scans)
         ready: list[tuple[int, int, Hit]] = []  # found, the newest lowest
         hits: list[Hit] = []
         last: Key | None = None
-        until = self._clock() + SECONDS
         has_advanced = False  # each page must come further than the one before
         while ready or scans:
             if ready and (not scans or ready[0][:2] <= scans[0].order):
@@ -156,21 +163,22 @@ class Finding:
                 time_, place, hit = heapq.heappop(ready)
                 last = -time_, -place
                 hits.append(hit)
-            elif has_advanced and self._query.to_verify and self._clock() > until:
+            elif has_advanced and self._clock() > until:
                 time_, place = scans[0].key
                 return hits, (time_, place + 1)
             else:
-                self._advance(scans, ready, AT_ONCE if self._query.to_verify else size + 1)
+                self._advance(scans, ready, AT_ONCE if self._plan.terms else size + 1)
                 has_advanced = True
         return hits, None
 
     def _those_with_any(self, sessions: Sequence[Progress]) -> Sequence[Progress]:
         """Without sessions that hold nothing, if that can be said at once."""
-        if len(sessions) <= MANY_SESSIONS:
+        if len(sessions) <= MANY_SESSIONS or not self._plan.expression:
             return sessions
-        places = self._index.matching(self._expression, 0, FARTHEST, FEW)
+        places = self._index.matching(self._plan.expression, 0, FARTHEST, FEW)
         if len(places) == FEW:
             return sessions
+        self._all = places[::-1]
         numbers = {number_at(place) for place in places}
         return [progress for progress in sessions if progress.number in numbers]
 
@@ -197,7 +205,7 @@ class Finding:
     def _advance(self, scans: list[Scan], ready: list[tuple[int, int, Hit]], count: int) -> None:
         """Looks at the next lines of the session that may have the newest."""
         scan = scans[0]
-        places = self._index.matching(self._expression, scan.low, scan.high, count)
+        places = self._lines(scan, count)
         key = scan.key
         for place in places:
             page = self._page_with(place)
@@ -206,10 +214,19 @@ class Finding:
                 hit = self._look_at(page, place)
                 if hit is not None:
                     heapq.heappush(ready, (-page.time, -place, hit))
-        if len(places) < count:
+        if not places or (len(places) < count and self._plan.expression):
             heapq.heappop(scans)
         else:
-            heapq.heapreplace(scans, Scan((-key[0], -key[1] + 1), scan.low, places[-1] - 1))
+            heapq.heapreplace(scans, Scan((-key[0], 1 - places[-1]), scan.low, places[-1] - 1))
+
+    def _lines(self, scan: Scan, count: int) -> list[int]:
+        """The highest places of a session that may be it; fewer than `count`: there are no more, if FTS5 was asked."""
+        if not self._plan.expression:
+            return self._index.all_lines(scan.low, scan.high)
+        if self._all is None:
+            return self._index.matching(self._plan.expression, scan.low, scan.high, count)
+        low, high = bisect_left(self._all, scan.low), bisect_right(self._all, scan.high)
+        return self._all[max(low, high - count) : high][::-1]
 
     def _page_with(self, place: int) -> Page | None:
         if self._page is None or not self._page.id <= place < self._page.id + self._page.count:
@@ -220,7 +237,7 @@ class Finding:
     def _look_at(self, page: Page, place: int) -> Hit | None:
         """The line, if it is one of those that are looked for."""
         text = self._texts[place - page.id]
-        if not self._query.holds(text):
+        if self._plan.terms and not holds(text, self._plan.terms):
             return None
         number = number_at(place)
         seq, time_ = origin(page, place - page.id)

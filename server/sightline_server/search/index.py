@@ -313,6 +313,13 @@ class Index:
         ).fetchone()
         return Page(*row) if row and place < row[0] + row[1] else None
 
+    def all_lines(self, low: int, high: int) -> list[int]:
+        """The highest places from `low` to `high`, as many as are on one page; those before the lowest are still to come."""
+        row = self._reader.execute(
+            "SELECT id, count FROM page WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1", (low, high)
+        ).fetchone()
+        return [] if row is None else list(range(min(high, row[0] + row[1] - 1), row[0] - 1, -1))
+
     def last_before(self, number: int, time: int, place: int) -> tuple[int, int] | None:
         """The last line of a session that comes before (time, place) in the order of pages: its page's time, its place."""
         row = self._reader.execute(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sightline_server.errors import BadField, QueryEmpty, QueryUnbalanced, QueryWithoutWords
@@ -120,13 +120,6 @@ class Query:
         """Those of which the index says too little."""
         return tuple(term for term in self.terms if not term.is_word)
 
-    def holds(self, line: str) -> bool:
-        """Whether a line of which the index knows that it has all words holds all terms."""
-        if not self.to_verify:
-            return True
-        folded = fold(line)
-        return all(term.pattern.search(folded) for term in self.to_verify)
-
     def spans(self, line: str) -> list[tuple[int, int]]:
         """Where the terms stand in a line, in order, apart from each other."""
         folded = fold(line)
@@ -138,6 +131,12 @@ class Query:
             else:
                 apart.append((start, end))
         return apart
+
+
+def holds(line: str, terms: Sequence[Term]) -> bool:
+    """Whether all of these terms stand in a line."""
+    folded = fold(line)
+    return all(term.pattern.search(folded) for term in terms)
 
 
 def parse(query: str) -> Query:
