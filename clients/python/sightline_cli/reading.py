@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import os
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from sightline_cli.command import Complaint
 from sightline_cli.recordings import asciicast, formats, jsonl, plain, typescript
 from sightline_cli.recordings.recording import SECOND, BadRecording, Recording
 
-PIECE = 64 * 1024  # bytes read at a time
+PIECE = 64 * 1024  # bytes read at a time; the format is found in the first ones: a typescript's first line holds the whole command
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,14 @@ def opened(path: Path, kind: str | None = None, timing: Path | None = None) -> I
 
 def _open(stack: ExitStack, path: Path, kind: str | None, timing: Path | None) -> Opened:
     if path == Path("-"):
-        file, size, began = sys.stdin.buffer, 0, 0
+        there, size, began = _typed(), 0, 0
     else:
-        file = _file(stack, path)
+        there = _pieces(_file(stack, path))
         about = path.stat()
         size, began = about.st_size, about.st_mtime_ns
-    begin = file.read(formats.SNIFFED)
+    begin = next(there, b"")
     found = kind or formats.by_content(begin, path)
-    pieces = chain((begin,), _pieces(file))
+    pieces = chain((begin,), there)
     if found == formats.TYPESCRIPT:
         beside = formats.found_beside(path) if size else (None, None)
         recording = typescript.read(pieces, _optional(stack, timing or beside[0]), _optional(stack, beside[1]), began or _now())
@@ -90,6 +91,19 @@ def _file(stack: ExitStack, path: Path) -> BinaryIO:
 
 def _optional(stack: ExitStack, path: Path | None) -> Iterable[bytes] | None:
     return None if path is None else _pieces(_file(stack, path))
+
+
+def _typed() -> Iterator[bytes]:
+    """Standard input. A read there may wait for long, and the event loop with it: Ctrl-C must end it all the same."""
+    while True:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            piece = os.read(0, PIECE)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        if not piece:
+            return
+        yield piece
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -24,6 +24,8 @@ from sightline_cli.recordings.pieces import lines
 SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
 NOT_UTF8 = re.compile("[\udc80-\udcff]")
 UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
+UNPRINTABLES = (b"\x7f", b"\xc2", b"\xe2\x80", b"\xef\xbb\xbf")
+"""How each of these begins in UTF-8. Others begin so too."""
 MAX_MARK = 200  # characters of a marker's label
 MICROSECONDS = 1_000_000  # in a second
 
@@ -96,29 +98,32 @@ class Writer:
             data = data.replace(b"\n", b"\r\n")
         decoder = self._decoders.get(key)
         if decoder is None:
-            decoder = self._decoders[key] = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        return self._decoded(moment, key[0], decoder.decode(data))
+            decoder = self._decoders[key] = codecs.getincrementaldecoder("utf-8")()
+        return self._decoded(moment, key[0], decoder, data)
 
     def _flush(self, moment: int) -> bytes:
         """Characters that were begun and never ended."""
-        return b"".join(self._decoded(moment, key[0], one.decode(b"", final=True)) for key, one in self._decoders.items())
+        return b"".join(self._decoded(moment, key[0], one, b"", final=True) for key, one in self._decoders.items())
 
-    def _decoded(self, moment: int, code: str, text: str) -> bytes:
-        if not text:
-            return b""  # half a character: it comes with the next event
-        if not text.isascii():
-            text, changed = NOT_UTF8.subn("\ufffd", text)
+    def _decoded(self, moment: int, code: str, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool = False) -> bytes:
+        try:
+            text = decoder.decode(data, final)
+        except UnicodeDecodeError:  # it has kept what it held before
+            decoder.errors = "surrogateescape"
+            text, changed = NOT_UTF8.subn("\ufffd", decoder.decode(data, final))
+            decoder.errors = "strict"
             self._changed += changed
-        return self._line(moment, code, text)
+        return self._line(moment, code, text) if text else b""  # half a character comes with the next event
 
     def _line(self, moment: int, code: str, text: str) -> bytes:
         now = max(self._written, (moment - self._start + r.MICROSECOND // 2) // r.MICROSECOND)
         time = now - self._written if self._version == 3 else now
         self._written = now
         quoted = json.dumps(text, ensure_ascii=False)
-        if UNPRINTABLE.search(quoted):
-            quoted = UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
-        return f'[{time // MICROSECONDS}.{time % MICROSECONDS:06d}, "{code}", {quoted}]\n'.encode()
+        line = f'[{time // MICROSECONDS}.{time % MICROSECONDS:06d}, "{code}", {quoted}]\n'.encode()
+        if not any(begin in line for begin in UNPRINTABLES):  # five times as fast as the search
+            return line
+        return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
     def _begin(self, moment: int) -> bytes:
         self._started = True

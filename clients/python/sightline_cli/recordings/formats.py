@@ -11,7 +11,6 @@ from sightline_server.decode.typescript import header
 V3, V2, TYPESCRIPT, JSONL, TEXT = "v3", "v2", "typescript", "jsonl", "text"
 FORMATS = (V3, V2, TYPESCRIPT, JSONL, TEXT)
 ENDINGS = {".cast": V3, ".typescript": TYPESCRIPT, ".jsonl": JSONL, ".ndjson": JSONL, ".txt": TEXT, ".log": TEXT}
-SNIFFED = 64 * 1024  # bytes looked at: a typescript's first line holds the whole command
 TIMINGS = (".timing", ".tm")
 
 
