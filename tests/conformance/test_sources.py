@@ -17,6 +17,8 @@ import pytest_asyncio
 from conformance.rig import Parrot, Rig, is_running, until
 from conformance.rigs.command import CommandRig
 from conformance.rigs.held import HeldRig
+from conformance.rigs.recipe import RecipeRig
+from conformance.rigs.remote import RemoteCommandRig, RemoteTerminalRig, RemoteTmuxRig
 from conformance.rigs.terminal import TerminalRig
 from conformance.rigs.tmux import TmuxRig
 from conformance.rigs.typescript import TypescriptRig
@@ -30,10 +32,14 @@ from sightline_server.settings import Settings
 
 RIGS: dict[str, Callable[[Path], Rig]] = {
     "command": CommandRig,
+    "recipe": RecipeRig,
     "terminal": TerminalRig,
     "tmux": TmuxRig,
     "held": HeldRig,
     "typescript": TypescriptRig,
+    "remote_command": RemoteCommandRig,
+    "remote_terminal": RemoteTerminalRig,
+    "remote_tmux": RemoteTmuxRig,
 }
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/", "TERM": "xterm-256color"}
@@ -58,7 +64,7 @@ class Stage:
         directory.mkdir(mode=0o700, parents=True)
         self.sink = MemorySink(directory, f"s-{uuid.uuid4().hex[:12]}", "conforming")
         self.source: Source
-        self._settings = Settings(home=home)
+        self._settings = Settings(home=home, ssh=getattr(rig, "ssh", ("ssh",)))  # only those on other hosts have it
         self._sources = Sources(self._settings, ENVIRONMENT)
         self._record = SessionMessage()
         self._written = b""

@@ -99,6 +99,7 @@ class RecipeSource:
         self._interrupted = False  # when no program ran
         self._step_interrupted = False  # since the present program began
         self._undoing = False
+        self._settled = asyncio.Event()  # the session's own command runs, or never will
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -115,6 +116,8 @@ class RecipeSource:
             return
         self._cancelled = self._plan.cancelled
         self._begin()
+        if self._is_at_command:
+            await self._settled.wait()
 
     def _begin(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"recipe {self._sink.session_id}")
@@ -122,23 +125,27 @@ class RecipeSource:
     # --- what callers ask
 
     def check_send(self, typed: Typed) -> None:
-        self._own("type into").check_send(typed)
+        if self._command is not None or not self._is_at_command:  # else it is just being started, and `send` waits for it
+            self._own("type into").check_send(typed)
 
     async def send(self, typed: Typed) -> None:
+        await self._until_settled()
         await self._own("type into").send(typed)
 
     async def echo_is_off(self) -> bool:
         return self._command is not None and await self._command.echo_is_off()
 
     async def interrupt(self) -> None:
-        present = self._command or self._step
-        if self._undoing:
-            return  # what takes steps back is not to be stopped
-        if present is None:
-            self._interrupted = True
-        else:
-            self._step_interrupted = True
-            await present.interrupt()
+        await self._until_settled()
+        async with self._changing:
+            present = self._command or self._step
+            if self._undoing:
+                return  # what takes steps back is not to be stopped
+            if present is None:
+                self._interrupted = True
+            else:
+                self._step_interrupted = True
+                await present.interrupt()
 
     async def resize(self, columns: int, rows: int) -> None:
         await self._own("resize").resize(columns, rows)
@@ -171,6 +178,16 @@ class RecipeSource:
             if source is not None:
                 await source.detach()
 
+    @property
+    def _is_at_command(self) -> bool:
+        """The steps are done, and the session's own command was begun."""
+        return self._place > 2 * len(self._plan.steps)
+
+    async def _until_settled(self) -> None:
+        """Waits for a command that is just being started."""
+        if self._is_at_command:
+            await self._settled.wait()
+
     async def _end_present(self, signal: int, grace: float) -> None:
         present = self._command or self._step
         if present is not None:
@@ -190,7 +207,10 @@ class RecipeSource:
             if failed is not None:
                 await self._give_up(failed)
             elif self._plan.has_command:
-                await self._run_command()
+                try:
+                    await self._run_command()
+                finally:
+                    self._settled.set()
             else:
                 await self._finish(Ending(exit_code=0))
         except Exception as error:
