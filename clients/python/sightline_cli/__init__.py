@@ -11,10 +11,15 @@ steer       send, interrupt, resize, snapshot
 sessions    ls, show
 endings     wait, stop, rm
 adopt       adopt, release
+replay      replay; `replaying` is it at work, `playing` the time it takes
+export      export; `saving` makes files that appear whole
+import_     import; `reading` opens recordings
 serve       serve
 doctor      doctor; `checks` look, `cleaning` removes
 completion  completion
 
+recordings  the formats of recordings: asciicast, typescript, JSON lines, text
+meter       how far long work is, on one line of a terminal
 reach       the way to a server: the one that runs, or one in this process
 follow      the loop that shows a subscription to its end
 printing    what a stream of events looks like: bytes, prefixed lines, JSON

@@ -139,8 +139,8 @@ IMPORT = Command(
     summary="Make a session of a recording: asciicast, typescript, JSON lines or text.",
     when="""\
 The session has ended as the recording says, keeps its times, and can be watched, searched, replayed and
-exported like any other. Its name is printed. The format is found by what is in the file. Of a typescript the timing (FILE.timing)
-and what was typed (FILE.input) are found beside it.
+exported like any other. Its name is printed. The format is found by what is in the file. Of a
+typescript the timing (FILE.timing) and what was typed (FILE.input) are found beside it.
 
 A torn last line, or a timing that does not fit, loses nothing else: what could be read is imported, and
 what could not is said. Where the file is broken in the middle nothing is imported.""",
