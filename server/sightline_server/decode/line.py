@@ -138,13 +138,12 @@ class Line:
         self._write(first)
         if not others:
             return
+        if len(list(filter(None, others))) > 1:
+            self._rewritten = True
         stays = last = others.pop()
         for piece in reversed(others):
             if len(piece) > len(stays):
                 stays += piece[len(stays) :]
-                self._rewritten = True
-            elif piece:
-                self._rewritten = True
         self._column = 0
         self._write(stays)
         self._column = len(last)
