@@ -162,6 +162,17 @@ def test_of_a_live_session_there_is_what_there_is_now(
     grpc_stub.Terminate(pb.TerminateRequest(session=session.id))
 
 
+def test_what_is_no_longer_kept_is_told(grpc_server: ServerProcess, grpc_stub: SessionServiceStub) -> None:
+    long = ended(grpc_stub, "sh", "-c", "head -c 4000000 /dev/zero | tr '\\0' x", name="long")
+    grpc_stub.Collect(pb.CollectRequest(limits=pb.RetentionLimits(max_session_bytes=1_000_000)))
+    first = grpc_stub.Get(pb.GetRequest(session=long.id)).session.oldest_seq
+    assert first > 1
+    for words in (("export", "long", "-f", "typescript"), ("replay", "long", "--speed", "inf")):
+        done = run(grpc_server, *words)
+        assert f"events 1 to {first - 1} are no longer kept".encode() in done.stderr
+        assert 0 < done.stdout.count(b"x") < 4_000_000
+
+
 def test_a_file_is_replaced_only_when_asked(grpc_server: ServerProcess, lively: Session, tmp_path: Path) -> None:
     path = tmp_path / "a.txt.cast"
     path.write_text("mine")

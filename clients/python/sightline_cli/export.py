@@ -80,6 +80,7 @@ async def _export(chosen: argparse.Namespace) -> int:
                         notes.append(f"missing: {printing.gap_text(item)}")
                     elif isinstance(item, Header):
                         session = item.session
+                        notes += printing.forgotten(session)
             written += await write(writer.finish())
         await outlet.drain()
         files.commit()

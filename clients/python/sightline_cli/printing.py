@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sightline.v1 import event_pb2 as e
+from sightline.v1.session_pb2 import Session
 from sightline.v1.session_service_pb2 import Gap
 
 from sightline_cli import people, words
@@ -207,6 +208,11 @@ def to_json(message: object) -> str:
 
     assert isinstance(message, Message)  # noqa: S101 - for the type checker: callers pass messages
     return MessageToJson(message, indent=None, ensure_ascii=False)
+
+
+def forgotten(session: Session) -> list[str]:
+    """What of a session's beginning is no longer kept, as one line; nothing when all is."""
+    return [f"events 1 to {session.oldest_seq - 1} are no longer kept"] if session.oldest_seq > 1 else []
 
 
 def gap_text(gap: Gap) -> str:

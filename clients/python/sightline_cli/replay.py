@@ -40,7 +40,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 async def _replay(chosen: argparse.Namespace) -> int:
     from pathlib import Path  # noqa: PLC0415
 
-    from sightline_cli import reach, reading  # noqa: PLC0415
+    from sightline_cli import printing, reach, reading  # noqa: PLC0415
     from sightline_cli.replaying import Replaying  # noqa: PLC0415
 
     if reading.is_file(chosen.session):
@@ -54,6 +54,8 @@ async def _replay(chosen: argparse.Namespace) -> int:
             return code
     async with reach.server(chosen) as client:
         session = await client.get(chosen.session)
+        for gone in printing.forgotten(session):
+            reach.note(gone)
         size = (session.terminal.columns, session.terminal.rows)
         kinds = ("output", "output_lost", "error", "state_changed", "completed")
         async with client.subscribe(session, until_caught_up=True, kinds=kinds) as stream:

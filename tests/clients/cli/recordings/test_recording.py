@@ -9,9 +9,9 @@ from clients.cli.recordings.logs import BEGAN, completed, cut, cuts, output, sho
 from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1 import event_pb2 as e
-from sightline_cli.recordings import formats, plain
+from sightline_cli.recordings import asciicast, formats, jsonl, plain, typescript
 from sightline_cli.recordings.pieces import Pieces, lines
-from sightline_cli.recordings.recording import Timeline, ended, stamped
+from sightline_cli.recordings.recording import BadRecording, Timeline, ended, stamped
 
 NOW = BEGAN + 10**17  # three years later
 
@@ -80,6 +80,39 @@ def test_text_is_read_and_written_as_it_is(data: bytes, places: list[int]) -> No
     assert shown(events) == data
     assert b"".join(part for event in events for part in plain.Writer().event(event, None)) == data
     assert events[-1].completed.outcome == e.OUTCOME_LOST
+
+
+GOOD = {
+    "asciicast": (
+        asciicast.read,
+        b'{"version": 3, "term": {"cols": 80, "rows": 24}}\n[0.1, "o", "x"]\n[1, "r", "9x9"]\n[2, "x", "1"]\n',
+    ),
+    "jsonl": (
+        jsonl.read,
+        b'{"seq": "1", "resized": {"columns": 9}}\n{"seq": "2", "time": "2026-01-01T00:00:00Z", "output": {"data": "eA=="}}\n',
+    ),
+    "timing": (
+        lambda pieces, began: typescript.read([b"hello"], pieces, None, began),
+        b"H 0 COLUMNS 80\nO 0.1 3\nI 0.1 2\nS 1.0 SIGWINCH ROWS=9 COLS=9\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+@given(edits=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3), st.binary(max_size=4)), max_size=5))
+def test_whatever_is_in_a_file_it_is_read_or_called_bad(kind: str, edits: list[tuple[int, int, bytes]]) -> None:
+    read, data = GOOD[kind]
+    for place, removed, put in edits:
+        data = data[:place] + put + data[place + removed :]
+    try:
+        recording = read([data], BEGAN)
+        events = list(recording.events)
+    except BadRecording:
+        return
+    moments = [event.source_time.ToNanoseconds() for event in events]
+    assert moments == sorted(moments) or kind == "jsonl"
+    for event in events:
+        event.source_time.ToJsonString()
 
 
 @given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line), max_size=10), cuts)
