@@ -394,7 +394,16 @@ class Client:
         page_size: int = 0,
         page_token: str = "",
     ) -> v1.SearchResponse:
-        """One page of places where `query` was found, best first; `indexed_through` says what could not be searched yet."""
+        """One page of places, newest first; `indexed_through` says what could not be searched yet.
+
+        Args:
+            query: what one line must hold: words, `"phrases"`, beginnings (`word*`); signs mean themselves.
+            sessions: only in these; none given: in all.
+            from_time: only what is not older; with a time zone.
+            to_time: only what is older; with a time zone.
+            page_size: at most so many places; 0: 50. A page may have fewer, even none, and still be followed by another.
+            page_token: `next_page_token` of the page before, which is empty on the last one.
+        """
         request = v1.SearchRequest(
             query=query,
             sessions=map(ref, sessions),

@@ -28,6 +28,7 @@ from sightline_cli import (
     publish,
     replay,
     run,
+    search,
     serve,
     sessions,
     steer,
@@ -42,7 +43,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
     ("steer it", (steer.SEND, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
-    ("its past", (replay.REPLAY, export.EXPORT, import_.IMPORT)),
+    ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT)),
     ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, doctor.DOCTOR, completion.COMPLETION)),
 )
 

@@ -13,6 +13,8 @@ from sightline_cli.command import Command, Complaint, add_json, add_session, dur
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sightline import Client
+
     from sightline_cli.printing import Printer
 
 DEFAULT_TAIL = 50  # events shown of what was before
@@ -49,6 +51,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--since", metavar="WHEN", type=moment, help="begin so long ago (30s, 10m, 2h), or at a time like 2026-01-31T12:00"
     )
+    start.add_argument(
+        "--from-seq", metavar="SEQ", type=count, help="begin at this event of one session, as `sightline search` names it"
+    )
     parser.add_argument("--until-caught-up", action="store_true", help="end when everything that is there now has been shown")
     parser.add_argument(
         "--kinds", metavar="K,K", type=words, default=[], help="only these kinds of events, such as output,input,state_changed"
@@ -76,6 +81,8 @@ async def _watch(chosen: argparse.Namespace) -> int:
     if chosen.shed and not chosen.max_rate:
         raise Complaint("--shed says what happens over --max-rate: give both, or neither", codes.USAGE)
     several = len(chosen.sessions) > 1 or chosen.sessions == ["*"]
+    if several and chosen.from_seq is not None:
+        raise Complaint("--from-seq names an event of one session: give one", codes.USAGE)
     outlet = Outlet()
     everything = chosen.all_events or bool(chosen.kinds)
     printer: Printer
@@ -93,7 +100,7 @@ async def _watch(chosen: argparse.Namespace) -> int:
             until_caught_up=chosen.until_caught_up,
             on_disconnect=connection.lost,
             on_reconnect=connection.back,
-            **_start(chosen),
+            **await _start(chosen, client),
         )
         try:
             await follow(stream, printer, outlet)
@@ -102,9 +109,14 @@ async def _watch(chosen: argparse.Namespace) -> int:
     return codes.OK
 
 
-def _start(chosen: argparse.Namespace) -> dict[str, Any]:
+async def _start(chosen: argparse.Namespace, client: Client) -> dict[str, Any]:
     if chosen.from_start:
         return {}
+    if chosen.from_seq is not None:
+        from sightline.v1.session_pb2 import Cursor  # noqa: PLC0415
+
+        session = await client.get(chosen.sessions[0])
+        return {"after": [Cursor(session_id=session.id, epoch=session.epoch, seq=max(0, chosen.from_seq - 1))]}
     if chosen.since is not None:
         return {"at_time": chosen.since}
     tail = DEFAULT_TAIL if chosen.tail is None else chosen.tail
