@@ -12,6 +12,7 @@ from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverRequest
 
 from sightline_server.capture.base import Sink, Source
+from sightline_server.capture.files import Files
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.kind import Kind, Shared
 from sightline_server.capture.kinds.command import CommandKind
@@ -19,6 +20,7 @@ from sightline_server.capture.kinds.held import HeldKind
 from sightline_server.capture.kinds.published import PublishedKind
 from sightline_server.capture.kinds.recipe import RecipeKind
 from sightline_server.capture.kinds.remote import RemoteKind
+from sightline_server.capture.kinds.screen import ScreenKind
 from sightline_server.capture.kinds.terminal import TerminalKind
 from sightline_server.capture.kinds.tmux import TmuxKind
 from sightline_server.capture.kinds.typescript import TypescriptKind
@@ -26,7 +28,6 @@ from sightline_server.errors import BadField, NotYetBuilt
 from sightline_server.settings import Settings
 
 NOT_YET: Mapping[str, str] = {
-    "screen": "following a GNU screen session",
     "transcript": "following an agent's transcript",
 }
 HOLDERS_NOT_YET: Mapping[Command.Holder.ValueType, str] = {
@@ -46,14 +47,30 @@ class Sources:
         self._inotify = Inotify()
         shared = Shared(settings, environ, self._inotify)
         self.lookout = shared.lookout
+        self.files = Files(settings.home)
         self._command = CommandKind(shared)
         self._terminal = TerminalKind(shared)
         self._held = HeldKind(shared)
         self._tmux = TmuxKind(shared)
         self._published = PublishedKind()
-        self.typescript = TypescriptKind(shared)
+        self._screen = ScreenKind(shared)
+        self.typescript = TypescriptKind(shared, self._screen)
         self._remote = RemoteKind(shared)
-        self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux, self.typescript)
+        self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux, self._screen, self.typescript)
+        self._by_origin: Mapping[str, Kind] = {
+            "tmux": self._tmux,
+            "screen": self._screen,
+            "typescript": self.typescript,
+            "published": self._published,
+        }
+        self._by_holder: Mapping[Command.Holder.ValueType, Kind] = {Command.HOLDER_SCRIPT: self._held}
+        self._by_kind: Mapping[SessionKind.ValueType, Kind] = {
+            SessionKind.SESSION_KIND_COMMAND: self._command,
+            SessionKind.SESSION_KIND_TMUX: self._tmux,
+            SessionKind.SESSION_KIND_SCREEN: self._screen,
+            SessionKind.SESSION_KIND_TYPESCRIPT: self.typescript,
+            SessionKind.SESSION_KIND_PUBLISHED: self._published,
+        }
         self._recipe = RecipeKind(shared, self.of_request, self.of_record)
         self._hostname = socket.gethostname()
 
@@ -61,6 +78,7 @@ class Sources:
         """The server goes."""
         for kind in (*self._all, self._remote):
             await kind.close()
+        await self.files.close()
         self._inotify.close()
 
     # --- from a request
@@ -73,25 +91,21 @@ class Sources:
             return self._remote
         if request.steps:
             return self._recipe
-        match request.WhichOneof("origin"):
-            case None:
-                raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
-            case "command":
-                return self._of_command(request.command)
-            case "tmux":
-                return self._tmux
-            case "published":
-                return self._published
-            case "typescript":
-                return self.typescript
-            case other:
-                raise NotYetBuilt(what=NOT_YET[other])
+        origin = request.WhichOneof("origin")
+        if origin is None:
+            raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
+        if origin == "command":
+            return self._of_command(request.command)
+        kind = self._by_origin.get(origin)
+        if kind is None:
+            raise NotYetBuilt(what=NOT_YET[origin])
+        return kind
 
     def _of_command(self, command: Command) -> Kind:
         if command.holder in HOLDERS_NOT_YET:
             raise NotYetBuilt(what=HOLDERS_NOT_YET[command.holder])
-        if command.holder == Command.HOLDER_SCRIPT:
-            return self._held
+        if command.holder in self._by_holder:
+            return self._by_holder[command.holder]
         if command.holder == Command.HOLDER_TMUX or command.HasField("terminal"):
             return self._terminal
         return self._command
@@ -104,17 +118,9 @@ class Sources:
             return self._remote
         if record.steps:
             return self._recipe
-        match record.kind:
-            case SessionKind.SESSION_KIND_COMMAND:
-                return self._command
-            case SessionKind.SESSION_KIND_TERMINAL:
-                return self._held if record.holder == Command.HOLDER_SCRIPT else self._terminal
-            case SessionKind.SESSION_KIND_TYPESCRIPT:
-                return self.typescript
-            case SessionKind.SESSION_KIND_PUBLISHED:
-                return self._published
-            case _:
-                return self._tmux
+        if record.kind == SessionKind.SESSION_KIND_TERMINAL:
+            return self._by_holder.get(record.holder, self._terminal)
+        return self._by_kind[record.kind]
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
         """The source of a session that had not ended, to be resumed."""
@@ -122,7 +128,11 @@ class Sources:
 
     def are_same(self, record: SessionMessage, other: SessionMessage) -> bool:
         """Whether two sessions follow one and the same thing."""
-        return record.kind == other.kind and record.host == other.host and self.of_record(record).is_same(record, other)
+        if record.host != other.host:
+            return False
+        if self.is_here(record.host) and is_one_pair(record, other):
+            return True
+        return record.kind == other.kind and self.of_record(record).is_same(record, other)
 
     # --- looking around
 
@@ -139,7 +149,15 @@ class Sources:
             away = DiscoverRequest(hosts=others, socket_paths=request.socket_paths, directories=request.directories)
             looks.append(self._remote.discover(away))
         found = await asyncio.gather(*looks)
-        return [one for candidates, _ in found for one in candidates], [one for _, problems in found for one in problems]
+        candidates = await self._screen.without_pairs([one for candidates, _ in found for one in candidates])
+        return candidates, [one for _, problems in found for one in problems]
+
+
+def is_one_pair(record: SessionMessage, other: SessionMessage) -> bool:
+    """Whether two sessions, of whatever kind, have the same window of screen, or the same typescript."""
+    if record.HasField("screen") and other.HasField("screen") and record.screen.pid:
+        return (record.screen.pid, record.screen.window) == (other.screen.pid, other.screen.window)
+    return bool(record.typescript.path) and record.typescript.path == other.typescript.path
 
 
 def as_record(candidate: Candidate) -> SessionMessage:

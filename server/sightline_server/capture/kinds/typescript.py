@@ -14,6 +14,7 @@ from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverR
 
 from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.kind import Shared
+from sightline_server.capture.kinds.screen import ScreenKind
 from sightline_server.capture.typescript import discovery
 from sightline_server.capture.typescript.source import TypescriptSource
 from sightline_server.errors import BadField, FileNotThere
@@ -22,8 +23,9 @@ from sightline_server.errors import BadField, FileNotThere
 class TypescriptKind:
     """See `Kind`."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, screens: ScreenKind) -> None:
         self._shared = shared
+        self._screens = screens
         self.directories: Sequence[str] = ()
         """Where `discover` looks, beside where it is asked to."""
 
@@ -37,7 +39,11 @@ class TypescriptKind:
         return [Path(request.typescript.path).name.removesuffix(".typescript")]
 
     async def record(self, request: CreateRequest) -> SessionMessage:
-        return await asyncio.to_thread(_record, request.typescript)
+        record = await asyncio.to_thread(_record, request.typescript)
+        screen = await self._screens.holding(record.typescript.path)
+        if screen:
+            record.screen.CopyFrom(screen)
+        return record
 
     def is_same(self, record: SessionMessage, other: SessionMessage) -> bool:
         return record.typescript.path == other.typescript.path
@@ -46,6 +52,8 @@ class TypescriptKind:
         return self.resumed(record, sink)
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
+        if record.HasField("screen"):
+            return self._screens.resumed(record, sink)
         return TypescriptSource(sink, self._shared.inotify, self._shared.lookout, record.typescript)
 
     async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:

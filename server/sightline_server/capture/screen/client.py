@@ -80,7 +80,7 @@ class ScreenProgram:
         return [Listed(int(one[1]), os.fsdecode(one[2]), os.fsdecode(one[3])) for one in found if one]
 
     async def command(self, session: str, window: int | str, *words: str) -> None:
-        """Gives a command; words are ready for screen's parser (`quoted`). It is done when `settle` says so. Raises as `sessions`."""
+        """Gives a command of words that are `quoted` where need be. It is done when `settle` says so. Raises as `sessions`."""
         await self._run("-S", session, "-p", str(window), "-X", *words)
 
     async def query(self, session: str, window: int | str, *words: str) -> str | None:
@@ -139,7 +139,7 @@ class ScreenProgram:
 
 
 def quoted(data: bytes) -> str:
-    """Bytes as screen's parser gives them back: without its quotes, variables, `^X` and `\\ooo`."""
+    """Bytes as screen's parser gives them back, which knows quotes, variables, control characters and octal numbers."""
     return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03o}" for byte in data)
 
 

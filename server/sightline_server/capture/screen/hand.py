@@ -1,17 +1,19 @@
 """What can be done with a window of screen: typing, its echo, its picture.
 
-What is typed goes through screen's registers and `paste`, not through `stuff`: the latter's text stands in an argv that everybody may
-read, goes to the copy mode of whoever is looking back just now, and hangs screen 4.09 for good when a program does not read what it
-got before (a loop without an end, seen). Knows the window and the `screen` program, nothing of sinks.
+What is typed goes through screen's registers and `paste`, not through `stuff`: the latter's text stands in an argv that everybody
+may read, goes to the copy mode of whoever is looking back just now, and hangs screen 4.09 for good when a program does not read
+what it got before (a loop without an end, seen). Knows the window and the `screen` program, nothing of sinks.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import termios
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sightline.v1.session_pb2 import Snapshot
@@ -36,22 +38,58 @@ MAX_PICTURE = 16 * 1024 * 1024  # bytes
 _PLACE = re.compile(r"\((\d+),(\d+)\)/\((\d+),(\d+)\)")
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a session must remember of its window, in the file `screen.json`.
+
+    Attributes:
+        session: the screen session's address, `PID.NAME`.
+        server: the screen process: another one may have a session of that name.
+        window: the window.
+        log: the log that the window's owner keeps; empty: the log is ours.
+        begin: how long that was.
+    """
+
+    session: str
+    server: Identity
+    window: Window
+    log: str = ""
+    begin: int = 0
+
+    def write(self, directory: Path) -> None:
+        """Writes it, whole or not at all."""
+        fresh = directory / ".screen.json.new"
+        fresh.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        fresh.replace(directory / "screen.json")
+
+    @classmethod
+    def read(cls, directory: Path) -> Held | None:
+        """The one of a directory; None: nothing was held yet."""
+        try:
+            fields = json.loads((directory / "screen.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        window = fields.pop("window")
+        server = Identity(**fields.pop("server"))
+        return cls(server=server, window=Window(window["number"], Identity(**window["program"]), window["tty"]), **fields)
+
+
 class Hand:
     """See above.
 
     Args:
         program: `screen`.
-        session: the session's address, `PID.NAME`.
-        server: the screen process.
-        window: which window.
+        held: which window.
         directory: where a picture may lie for a moment; private.
         name: the session's name here, for errors.
     """
 
-    def __init__(self, program: ScreenProgram, session: str, server: Identity, window: Window, directory: Path, name: str) -> None:
-        self.window = window
-        self.server = server
-        self.session = session
+    def __init__(self, program: ScreenProgram, held: Held, directory: Path, name: str) -> None:
+        self.tty = held.window.tty
+        """The terminal that what is typed ends in."""
+        self.window = held.window
+        self.server = held.server
+        self.session = held.session
         self._program = program
         self._directory = directory
         self._name = name
@@ -86,7 +124,7 @@ class Hand:
     def echo_is_off(self) -> bool:
         """The terminal's ECHO flag is off, or cannot be seen."""
         with suppress(OSError, termios.error):
-            return not windows.echoes(self.window.tty)
+            return not windows.echoes(self.tty)
         return True
 
     async def picture(self) -> Snapshot:
@@ -118,7 +156,7 @@ class Hand:
         try:
             if self._owed + count > ROOM:
                 async with asyncio.timeout(PATIENCE):
-                    while windows.unread(self.window.tty):  # noqa: ASYNC110 - nobody would set an event
+                    while windows.unread(self.tty):  # noqa: ASYNC110 - nobody would set an event
                         await asyncio.sleep(TICK_SECONDS)
                 self._owed = 0
         except TimeoutError:

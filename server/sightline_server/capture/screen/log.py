@@ -1,7 +1,7 @@
-"""A window's log as a spool: screen writes numbered files, which are followed one after the other and deleted when they are committed.
+"""A window's log as a spool: screen writes numbered files, followed one after the other and deleted when they are committed.
 
-The session goes on to the next file when one has become long, and whenever a server takes the log up again; so only the last file is
-ever written to, and each has its own position in the sink. A log that the window's owner keeps is followed as it is instead.
+The session goes on to the next file when one has become long, and whenever a server takes the log up again; so only the last
+is ever written to, and each has its own position in the sink. A log that the window's owner keeps is followed as it is instead.
 Knows `screen`'s log, nothing of how a window ends.
 """
 
@@ -20,6 +20,7 @@ from sightline_server import errors
 from sightline_server.capture.base import Sink
 from sightline_server.capture.file_tail import FileTail
 from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.screen import windows
 from sightline_server.capture.screen.client import NO_WINDOW, ScreenProgram, quoted
 from sightline_server.capture.screen.settings import log_settings
 
@@ -57,9 +58,8 @@ class _Shared:
     async def _tell(self, window: int | str, *words: str) -> None:
         await self._program.command(self._place.session, window, *words)
 
-    async def _put_back(self) -> None:
-        """The settings as they were, unless another window still needs them as they are."""
-        await self._tell(NO_WINDOW, "logfile", quoted(os.fsencode(self._before.name)))
+    async def _slow_again(self) -> None:
+        """Written as late as before, unless another window is followed still."""
         if self._followed[self._place.server] <= 1:
             await self._tell(NO_WINDOW, "logfile", "flush", str(self._before.flush))
         await self._program.settle(self._place.session)
@@ -92,6 +92,7 @@ class ScreenLog(_Shared):
         self._last = -1  # number of the file that screen writes to, as it has confirmed
         self._moved = asyncio.Event()
         self._finishing = False
+        self._named = True  # the session's logs to come are named as ours
         self._tail: FileTail | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -119,9 +120,12 @@ class ScreenLog(_Shared):
         """Goes on to another file where one has become long; says so when the log is no longer written."""
         if not self.is_ours(unknown=True):
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, SWITCHED_OFF)
-        elif self._path(self._last).stat().st_size > FILE_BYTES:
-            with suppress(errors.ScreenSilent):  # at the next look, then
+            return
+        with suppress(errors.ScreenSilent):  # at the next look, then
+            if self._path(self._last).stat().st_size > FILE_BYTES:
                 await self._write_to(max(self._numbers()) + 1)
+            elif self._named:
+                await self._free_name(self._other_window())
 
     def is_ours(self, *, unknown: bool) -> bool:
         """Whether screen has a file of ours open; `unknown` where this user may not see that."""
@@ -134,7 +138,8 @@ class ScreenLog(_Shared):
         """Switches the log off and puts back what it was set to. Raises as `ScreenProgram.feed` does."""
         if self.is_ours(unknown=True):
             await self._tell(self._place.window, "log", "off")
-        await self._put_back()
+        await self._free_name(await self._silent_window())
+        await self._slow_again()
 
     async def finish(self) -> None:
         """Nothing more will be written: waits until all of it is committed. Raises what the sink raised."""
@@ -167,18 +172,44 @@ class ScreenLog(_Shared):
     # --- what screen is told
 
     async def _write_to(self, number: int) -> None:
-        """Has screen write to this file from now on. A window that has a log goes on in the new file, all others stay as they are."""
+        """Has screen write to this file from now on. Other windows' logs stay as they are."""
         window = self._place.window
         path = self._path(number)
         _make(path)
-        await self._tell(window, "logfile", quoted(os.fsencode(path).replace(b"%", b"%%")))
+        name = os.fsencode(self._sink.directory).replace(b"%", b"%%") + b"/log.%d.%%n" % number
+        await self._tell(window, "logfile", quoted(name))
         await self._tell(window, "logfile", "flush", "0")
         await self._tell(window, "log", "on")
-        # The name is the session's, for whatever else begins a log there; what is being written stays where it is.
-        await self._tell(NO_WINDOW, "logfile", quoted(os.fsencode(self._before.name)))
+        self._named = True
         await self._program.settle(self._place.session)
         self._last = number
         self._moved.set()
+        await self._free_name(self._other_window())
+
+    # The name of a log belongs to the whole session, and is where the next log of any window begins. Told from a window that has a
+    # log it moves that, so it can be put back only from one that has none. Until then others' logs at least do not mix with ours:
+    # the window's number is in the name.
+
+    async def _free_name(self, window: int | None) -> None:
+        if self._named and window is not None:
+            await self._tell(window, "logfile", quoted(os.fsencode(self._before.name)))
+            self._named = False
+
+    def _other_window(self) -> int | None:
+        """A window without a log, as far as that can be seen without asking."""
+        if len(set(written_by(self._place.server) or ())) != 1:
+            return None
+        numbers = [window.number for window in windows.windows(self._place.server)]
+        return next((number for number in numbers if number != self._place.window), None)
+
+    async def _silent_window(self) -> int | None:
+        """A window without a log: ours, now that it is off; where that is gone, one that says so."""
+        there = [window.number for window in windows.windows(self._place.server)]
+        for number in sorted(there, key=lambda number: number != self._place.window):
+            facts = await self._program.query(self._place.session, number, "info")
+            if facts is not None and not has_log(facts, number):
+                return number
+        return None
 
     # --- following
 
@@ -212,11 +243,11 @@ class ScreenLog(_Shared):
             await tail.stop()
 
     def _numbers(self) -> list[int]:
-        names = (path.name.removeprefix("log.") for path in self._sink.directory.glob("log.*"))
-        return sorted(int(name) for name in names if name.isdigit())
+        names = (path.name.split(".") for path in self._sink.directory.glob(f"log.*.{self._place.window}"))
+        return sorted(int(name[1]) for name in names if len(name) == 3)
 
     def _path(self, number: int) -> Path:
-        return self._sink.directory / _spool(number)
+        return self._sink.directory / f"{_spool(number)}.{self._place.window}"
 
 
 class OwnersLog(_Shared):
@@ -267,7 +298,7 @@ class OwnersLog(_Shared):
 
     async def close(self) -> None:
         """Makes it as slow as it was."""
-        await self._put_back()
+        await self._slow_again()
 
     async def finish(self) -> None:
         """See `ScreenLog`."""
@@ -306,12 +337,17 @@ def written_by(pid: int) -> list[str] | None:
 async def owners_log(program: ScreenProgram, place: Place) -> str:
     """The file that a window's owner has it logged to; empty: it is not. Raises `ScreenLogged` when it is not known which."""
     facts = await program.query(place.session, place.window, "info") or ""
-    if "log" not in facts.partition(f" {place.window}(")[0].split():
+    if not has_log(facts, place.window):
         return ""
     paths = written_by(place.server)
     if paths is None or len(set(paths)) != 1:
         raise errors.ScreenLogged(session=place.session, window=place.window)
     return paths[0]
+
+
+def has_log(facts: str, window: int) -> bool:
+    """Whether what `info` says of a window names a log."""
+    return "log" in facts.partition(f" {window}(")[0].split()
 
 
 def _appends(pid: int, number: str) -> bool:

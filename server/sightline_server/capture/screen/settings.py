@@ -1,7 +1,7 @@
-"""What a screen session's log was set to before we came. screen itself does not tell, so this is read where the owner wrote it down.
+"""What a screen session's log was set to before we came. screen does not tell, so this is read where the owner wrote it down.
 
-The last `logfile` of the command line, the user's and the system's startup file, else screen's default. What somebody has typed into
-the running session (`:logfile ...`) cannot be known. Knows files and /proc.
+The last `logfile` of the command line, the user's and the system's startup file, else screen's default. What somebody has typed
+into the running session (`:logfile ...`) cannot be known. Knows files and /proc.
 """
 
 from __future__ import annotations

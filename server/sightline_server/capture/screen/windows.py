@@ -1,7 +1,7 @@
 """The windows of a screen session, from what /proc tells of screen's children. Nothing is asked of screen, so nobody is disturbed.
 
-A window's number is the `WINDOW` that its program was started with: one that was given another number later is taken for the one that
-it was. Knows processes and terminals, nothing of commands.
+A window's number is the `WINDOW` that its program was started with: one that was given another number later is taken for the
+one that it was. Knows processes and terminals, nothing of commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from sightline_server.capture import processes
 from sightline_server.capture.processes import Identity
 
-_PTS = 136  # major number of the first 256 terminals below /dev/pts
+_PTS = 136  # major number of the first 256 terminals below /dev/pts; there are eight
 
 
 @dataclass(frozen=True)
@@ -92,38 +92,46 @@ def directory(window: Window) -> str:
     return ""
 
 
-def size(tty: str) -> tuple[int, int]:
+def tty(pid: int) -> str:
+    """The path of a process's terminal; empty: it has none that could be opened."""
+    fields = _stat(pid)
+    device = int(fields[4]) if fields else 0
+    major, minor = os.major(device), os.minor(device)
+    return f"/dev/pts/{(major - _PTS) * 256 + minor}" if _PTS <= major < _PTS + 8 else ""
+
+
+def size(path: str) -> tuple[int, int]:
     """Columns and rows of a terminal; zeros: not known."""
-    with suppress(OSError), opened(tty) as fd:
+    with suppress(OSError), opened(path) as fd:
         rows, columns = struct.unpack("HH4x", fcntl.ioctl(fd, termios.TIOCGWINSZ, bytes(8)))
         return columns, rows
     return 0, 0
 
 
-def set_size(tty: str, columns: int, rows: int) -> None:
+def set_size(path: str, columns: int, rows: int) -> None:
     """Tells the programs of a terminal that it has this size. Raises OSError."""
-    with opened(tty) as fd:
+    with opened(path) as fd:
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HH4x", rows, columns))
 
 
-def echoes(tty: str) -> bool:
+def echoes(path: str) -> bool:
     """Whether a terminal shows what is typed. Raises OSError, termios.error."""
-    with opened(tty) as fd:
+    with opened(path) as fd:
         return bool(termios.tcgetattr(fd)[3] & termios.ECHO)
 
 
-def unread(tty: str) -> int:
+def unread(path: str) -> int:
     """Bytes that were typed into a terminal and that its program has not read. Raises OSError."""
-    with opened(tty) as fd:
+    with opened(path) as fd:
         count = array.array("i", [0])
         fcntl.ioctl(fd, termios.FIONREAD, count)
         return count[0]
 
 
 @contextmanager
-def opened(tty: str) -> Iterator[int]:
+def opened(path: str) -> Iterator[int]:
     """A descriptor of a terminal, which does not become ours by it."""
-    fd = os.open(tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         yield fd
     finally:
@@ -139,12 +147,10 @@ def _window(screen: int, pid: int) -> Window | None:
     except (OSError, KeyError, ValueError):
         return None
     program = processes.identify(pid)
-    fields = _stat(pid)
-    if program is None or fields is None or owner != screen:
+    terminal = tty(pid)
+    if program is None or not terminal or owner != screen:
         return None
-    device = int(fields[4])
-    major, minor = os.major(device), os.minor(device)
-    return Window(number, program, f"/dev/pts/{(major - _PTS) * 256 + minor}") if major >= _PTS else None
+    return Window(number, program, terminal)
 
 
 def _stat(pid: int) -> list[bytes] | None:

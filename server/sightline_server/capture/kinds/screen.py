@@ -1,0 +1,94 @@
+"""Windows of the user's own screen sessions, and the typescripts that are written in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from sightline.v1.event_pb2 import Error
+from sightline.v1.session_pb2 import Screen, SessionKind, Terminal
+from sightline.v1.session_pb2 import Session as SessionMessage
+from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverRequest
+
+from sightline_server.capture.base import Sink, Source
+from sightline_server.capture.kind import Shared
+from sightline_server.capture.screen import discovery, windows
+from sightline_server.capture.screen.adopted import AdoptedSource
+from sightline_server.capture.screen.client import ScreenProgram
+from sightline_server.capture.screen.discovery import Pair
+from sightline_server.capture.screen.recorded import RecordedSource
+from sightline_server.errors import SightlineError
+
+
+class ScreenKind:
+    """See `Kind`."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._program = ScreenProgram(shared.environ)
+        self._followed: Counter[int] = Counter()
+
+    def check(self, request: CreateRequest) -> None:
+        """See `Kind`."""
+
+    def words(self, request: CreateRequest) -> Sequence[str]:
+        pid, _, name = request.screen.name.partition(".")
+        return [name if pid.isdigit() and name else request.screen.name]
+
+    async def record(self, request: CreateRequest) -> SessionMessage:
+        session, window = await discovery.resolve(self._program, request.screen)
+        columns, rows = windows.size(window.tty)
+        screen = Screen(name=session.address, pid=session.pid, window=window.number)
+        record = SessionMessage(kind=SessionKind.SESSION_KIND_SCREEN, screen=screen, terminal=Terminal(columns=columns, rows=rows))
+        for pair in await self._pairs():
+            if pair.screen == screen and pair.direct:
+                record.typescript.CopyFrom(pair.typescript)
+        return record
+
+    def is_same(self, record: SessionMessage, other: SessionMessage) -> bool:
+        return (record.screen.pid, record.screen.window) == (other.screen.pid, other.screen.window)
+
+    def new(self, request: CreateRequest, record: SessionMessage, sink: Sink) -> Source:
+        return self.resumed(record, sink)
+
+    def resumed(self, record: SessionMessage, sink: Sink) -> Source:
+        if record.HasField("typescript"):
+            return RecordedSource(
+                sink,
+                self._shared.inotify,
+                self._shared.lookout,
+                self._program,
+                screen=record.screen,
+                typescript=record.typescript,
+                kind=record.kind,
+            )
+        return AdoptedSource(sink, self._shared.inotify, self._program, self._followed, screen=record.screen)
+
+    async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:
+        return await discovery.discover(self._program)
+
+    async def close(self) -> None:
+        """See `Kind`."""
+
+    async def holding(self, path: str) -> Screen | None:
+        """The window in which a typescript is written; None: in none that can be seen."""
+        return next((pair.screen for pair in await self._pairs() if pair.typescript.path == path), None)
+
+    async def without_pairs(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Without the typescripts that are written in a window which is a candidate itself."""
+        shown = {(one.screen.pid, one.screen.window) for one in candidates if one.HasField("screen")}
+        if not shown or not any(one.HasField("typescript") for one in candidates):
+            return list(candidates)
+        paths = {one.typescript.path for one in await self._pairs() if (one.screen.pid, one.screen.window) in shown}
+        return [one for one in candidates if not one.HasField("typescript") or one.typescript.path not in paths]
+
+    async def _pairs(self) -> list[Pair]:
+        try:
+            sessions = [listed for listed in await self._program.sessions() if not listed.dead]
+        except SightlineError:
+            return []
+        if not sessions:
+            return []
+        writers = await self._shared.lookout.writers()
+        return await asyncio.to_thread(discovery.pairs, sessions, writers)
