@@ -100,7 +100,7 @@ def test_json_lines_bring_every_event_back(
     run(grpc_server, "import", "-", "--name", "from-json", stdin=exported)
     assert without_server(events(grpc_stub, "from-json")) == without_server(there)
     session = grpc_stub.Get(pb.GetRequest(session="from-json")).session
-    assert (session.exit_code, session.labels["imported_as"]) == (3, "jsonl")
+    assert (session.exit_code, session.terminal.columns, session.labels["imported_as"]) == (3, 90, "jsonl")
 
 
 def test_every_byte_of_a_terminal_is_in_the_typescript_and_comes_back(

@@ -44,6 +44,7 @@ from sightline_server.errors import BadField, InputTooLarge, NoTerminal, Session
 from sightline_server.log.record import MAX_EVENT
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import lifecycle, publishing
+from sightline_server.sessions.file_events import FileEvents
 from sightline_server.sessions.publishing import OURS
 from sightline_server.storage.contract import SessionRow
 from sightline_server.subscription.filter import EntryFilter
@@ -73,12 +74,14 @@ class Private:
         interrupted: nanoseconds since 1970 of the last `Interrupt`; 0: none.
         screen: the last screen of an ended terminal, a serialized `Snapshot` in base64.
         producer: the only one that may publish; empty: any may.
+        watched: the directory whose files' changes become events; empty: none.
     """
 
     terminated: bool = False
     interrupted: int = 0
     screen: str = ""
     producer: str = ""
+    watched: str = ""
 
 
 class Session:
@@ -110,6 +113,7 @@ class Session:
         self._private = Private(**json.loads(row.private or "{}"))
         self._clock = clock
         self._on_end = on_end
+        self.files = FileEvents(self.record, log, clock)
         self._typing = asyncio.Lock()
         self._publishing = asyncio.Lock()
         self._producers: publishing.Producers | None = None
@@ -138,6 +142,11 @@ class Session:
     def live(self) -> bool:
         """It has not ended."""
         return self.record.state != SessionState.SESSION_STATE_ENDED
+
+    @property
+    def watched_directory(self) -> str:
+        """Where changes of files are looked for; empty: nowhere."""
+        return self._private.watched
 
     @property
     def has_terminal(self) -> bool:
@@ -195,6 +204,7 @@ class Session:
         return await self.log.append(drafts, position=position)
 
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
+        self.files.note(event)
         place = None if position is None else (spool or source, position)
         if event.HasField("state_changed"):  # the session's own, whoever knows it: stored with it, and waited for
             said = event.state_changed
@@ -212,6 +222,7 @@ class Session:
             await self.changed(self.record.state, "sightline", reason)
 
     async def ended(self, ending: Ending) -> None:
+        await self.files.settle()
         if self.live:
             await self._end(ending)
 
@@ -261,6 +272,7 @@ class Session:
                 self.paused(error)
             raise
         self._state_seq = seq - 1
+        self.files.close()
         self.source = None
         self.log.close()
         self.ended_event.set()
@@ -286,10 +298,13 @@ class Session:
             events = publishing.unpublished(request, published, self.record.name)
             if not events:
                 return PublishResponse(next_sequence=published + 1)
+            if request.events[-1].HasField("completed"):
+                await self.files.settle()
             self._running("publish into")
             taken = publishing.Taken(self.record, request.producer_id, self._private.producer, self.log)
             for index, event in enumerate(events, len(request.events) - len(events)):
                 taken.take(event, index)
+                self.files.note(event)
             taken.close(len(request.events))
             published += len(events)
             position, forgotten = self._producers.place(request.producer_id, published)
@@ -300,6 +315,8 @@ class Session:
     async def _log_published(self, taken: publishing.Taken, position: tuple[str, int], forgotten: str) -> int:
         drafts = [Draft(event.source, event) for event in taken.events]
         if taken.last is not None:
+            if taken.terminal is not None:  # it may have changed in this very call
+                self.record.terminal.CopyFrom(taken.terminal)
             ending = Ending(error=taken.last.completed.error or taken.end_reason, said=taken.last.completed)
             return await self._end(ending, drafts, said=taken.last, position=position, instead_of=forgotten, refusable=True)
         unchanged = taken.change(self.record)
@@ -532,6 +549,7 @@ class Session:
 
     async def detach(self) -> None:
         """The server goes."""
+        self.files.close()
         if self.source is not None:
             await self.source.detach()
 
