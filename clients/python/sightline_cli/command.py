@@ -53,10 +53,10 @@ class Parser(argparse.ArgumentParser):
     """A parser whose complaints are one line and say where help is."""
 
     def parse(self, words: list[str]) -> argparse.Namespace:
-        """Options may stand anywhere, unless the rest of the line belongs to another program, or holds dashes behind `--`."""
-        # argparse forgets the `--` when options may stand anywhere.
-        dashes = "--" in words and any(word.startswith("-") for word in words[words.index("--") + 1 :])
-        if dashes or any(action.nargs == argparse.REMAINDER for action in self._actions):
+        """Options may stand anywhere, unless the rest of the line belongs to another program."""
+        own = [action for action in self._actions if not action.option_strings]
+        # argparse forgets a `--` before the first of a command's own words when options may stand anywhere.
+        if ("--" in words and len(own) == 1) or any(action.nargs == argparse.REMAINDER for action in own):
             return self.parse_args(words)
         return self.parse_intermixed_args(words)
 
