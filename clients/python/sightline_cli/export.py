@@ -53,7 +53,8 @@ async def _export(chosen: argparse.Namespace) -> int:
     outlet = Outlet()
     events = written = 0
     notes: list[str] = []
-    with Saving(_paths(chosen, path, written_as), replace=chosen.force) as files:
+    paths = _paths(chosen, path, written_as)
+    with Saving(paths, replace=chosen.force, rare=len(paths) > 1) as files:
         async with reach.server(chosen) as client:
             session = await client.get(chosen.session)
             writer = _writer(written_as, chosen, session, await _first_size(client, session))

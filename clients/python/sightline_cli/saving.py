@@ -21,21 +21,20 @@ class Saving:
     Only their owner may read them. As a context manager: whatever ends it before `commit` leaves nothing behind.
 
     Args:
-        paths: where they are to be; None: bytes for it are dropped. The first is made even if nothing is written to it.
+        paths: where they are to be; None: bytes for it are dropped. All but the first are made when something is written to them.
         replace: what is there already may be replaced.
+        rare: the last of `paths` is often not written at all: what is there matters only when it is.
 
     Raises:
-        Complaint: one is there already, or its directory is not.
+        Complaint: one is there already, or its directory is not. `write` raises it for a rare one.
     """
 
-    def __init__(self, paths: Sequence[Path | None], *, replace: bool) -> None:
+    def __init__(self, paths: Sequence[Path | None], *, replace: bool, rare: bool = False) -> None:
         self._paths = paths
         self._replace = replace
         self._files: dict[int, BinaryIO] = {}
-        for path in filter(None, paths):
-            if os.path.lexists(path) and not (replace and path.is_file()):
-                what = "give --force to replace it" if path.is_file() else "it is no file that could be replaced"
-                raise Complaint(f"{path} is there already: {what}")
+        for path in filter(None, paths[:-1] if rare else paths):
+            self._check(path)
         if paths and paths[0] is not None:
             self._open(0, paths[0])
 
@@ -56,20 +55,24 @@ class Saving:
             (self._files.get(number) or self._open(number, path)).write(data)
 
     def commit(self) -> None:
-        """All is written: gives the files their names. One that would have been written and was not is removed, if it was there."""
+        """All is written: gives the files their names."""
         for file in self._files.values():
             file.close()
-        for number, path in enumerate(self._paths):
-            if path is None:
-                continue
-            if number not in self._files:
-                path.unlink(missing_ok=True)
-            elif self._replace:
-                os.replace(self._files[number].name, path)
+        for number, file in self._files.items():
+            path = self._paths[number]
+            assert path is not None  # noqa: S101 - for the type checker: it has a file
+            if self._replace:
+                os.replace(file.name, path)
             else:
-                self._name(self._files[number].name, path)
+                self._name(file.name, path)
+
+    def _check(self, path: Path) -> None:
+        if os.path.lexists(path) and not (self._replace and path.is_file()):
+            what = "give --force to replace it" if path.is_file() else "it is no file that could be replaced"
+            raise Complaint(f"{path} is there already: {what}")
 
     def _open(self, number: int, path: Path) -> BinaryIO:
+        self._check(path)
         try:
             descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
         except OSError as error:

@@ -53,12 +53,17 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_bytes() == b"mine"
 
 
-def test_one_that_would_belong_to_others_and_has_nothing_now_does_not_stay(tmp_path: Path) -> None:
+def test_a_file_that_is_rarely_written_stands_in_the_way_only_then(tmp_path: Path) -> None:
     paths = [tmp_path / "a", tmp_path / "b"]
-    paths[1].write_bytes(b"of the recording before")
-    with Saving(paths, replace=True) as files:
+    paths[1].write_bytes(b"mine")
+    with Saving(paths, replace=True, rare=True) as files:
         files.commit()
-    assert os.listdir(tmp_path) == ["a"]
+    assert paths[1].read_bytes() == b"mine"
+    paths[0].unlink()
+    with Saving(paths, replace=False, rare=True) as files, pytest.raises(Complaint, match="--force"):
+        files.write(1, b"x")
+    assert os.listdir(tmp_path) == ["b"]
+    assert paths[1].read_bytes() == b"mine"
 
 
 def test_a_directory_is_not_replaced_and_one_that_is_not_there_is_told(tmp_path: Path) -> None:
