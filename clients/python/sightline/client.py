@@ -138,6 +138,7 @@ class Client:
         steps: Iterable[Step] = (),
         log_steps: bool = False,
         holder: requests.HolderWord = "auto",
+        watch_files: bool | None = None,
     ) -> Session:
         """Starts a command, steps and a command, or steps alone, or adopts a pane, and returns when it runs.
 
@@ -158,6 +159,7 @@ class Client:
             log_steps: the steps' output goes to the server's own log as well.
             holder: what holds the command so that it outlives the server: `tmux`, `screen` and `script` hold a terminal, of 80 by
                 24 where none is given; `auto` is the server's choice.
+            watch_files: changes of files below `cwd` become `file_changed` events; None: the server's choice.
         """
         steps = list(steps)
         if (argv is None and recipe is None and not steps) == (tmux is None):
@@ -179,6 +181,8 @@ class Client:
             )
         else:
             request = v1.CreateRequest(name=name, labels=labels, tmux=tmux, request_id=_id(request_id))
+        if watch_files is not None:
+            request.watch_files = requests.watch_files(watch_files)
         return (await self._call(self.stub.Create, request)).session
 
     async def adopt(

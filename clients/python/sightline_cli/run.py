@@ -32,6 +32,9 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
         "--env", metavar="K=V", type=pair, action="append", default=[], help="add a variable to the environment; repeatable"
     )
     parser.add_argument("--label", metavar="K=V", type=pair, action="append", default=[], help="mark the session; repeatable")
+    parser.add_argument(
+        "--watch-files", action="store_true", help="changes of files below the directory become events, but for what git ignores"
+    )
     recipe.add_steps(parser)
 
 
@@ -85,6 +88,7 @@ async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool,
             steps=steps,
             log_steps=chosen.log_steps,
             holder=chosen.holder,
+            watch_files=chosen.watch_files or None,
         )
     except errors.NotFound as error:
         raise Complaint(error.message, codes.NOT_FOUND if error.reason == "PROGRAM_NOT_FOUND" else codes.FAILED) from error

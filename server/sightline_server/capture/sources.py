@@ -20,7 +20,7 @@ from sightline_server.capture.kinds.held import HeldKind
 from sightline_server.capture.kinds.published import PublishedKind
 from sightline_server.capture.kinds.recipe import RecipeKind
 from sightline_server.capture.kinds.remote import RemoteKind
-from sightline_server.capture.kinds.screen import ScreenKind
+from sightline_server.capture.kinds.screen import HeldScreenKind, ScreenKind
 from sightline_server.capture.kinds.terminal import TerminalKind
 from sightline_server.capture.kinds.tmux import TmuxKind
 from sightline_server.capture.kinds.typescript import TypescriptKind
@@ -29,9 +29,6 @@ from sightline_server.settings import Settings
 
 NOT_YET: Mapping[str, str] = {
     "transcript": "following an agent's transcript",
-}
-HOLDERS_NOT_YET: Mapping[Command.Holder.ValueType, str] = {
-    Command.HOLDER_SCREEN: "holding a program in GNU screen",
 }
 
 
@@ -63,7 +60,10 @@ class Sources:
             "typescript": self.typescript,
             "published": self._published,
         }
-        self._by_holder: Mapping[Command.Holder.ValueType, Kind] = {Command.HOLDER_SCRIPT: self._held}
+        self._by_holder: Mapping[Command.Holder.ValueType, Kind] = {
+            Command.HOLDER_SCRIPT: self._held,
+            Command.HOLDER_SCREEN: HeldScreenKind(shared),
+        }
         self._by_kind: Mapping[SessionKind.ValueType, Kind] = {
             SessionKind.SESSION_KIND_COMMAND: self._command,
             SessionKind.SESSION_KIND_TMUX: self._tmux,
@@ -102,8 +102,6 @@ class Sources:
         return kind
 
     def _of_command(self, command: Command) -> Kind:
-        if command.holder in HOLDERS_NOT_YET:
-            raise NotYetBuilt(what=HOLDERS_NOT_YET[command.holder])
         if command.holder in self._by_holder:
             return self._by_holder[command.holder]
         if command.holder == Command.HOLDER_TMUX or command.HasField("terminal"):

@@ -22,9 +22,11 @@ from sightline.v1.session_service_pb2 import (
     DiscoverResponse,
     ListRequest,
     ListResponse,
+    WatchFiles,
 )
 
 from sightline_server.capture.base import Ending
+from sightline_server.capture.kind import directory
 from sightline_server.capture.sources import Sources, as_record, target_of
 from sightline_server.errors import (
     BadField,
@@ -101,6 +103,8 @@ class Registry:
             session = self._take_up(row)
             session.source = self._sources.resumed(session.record, session)
             self._in_background(session.source.resume())
+            if session.watched_directory:
+                self._in_background(session.files.begin(self._sources.files, session.watched_directory, again=True))
 
     def drain(self) -> None:
         """Tells every subscriber that the server goes; nothing new is begun."""
@@ -294,7 +298,7 @@ class Registry:
             request_id=request.request_id,
             fingerprint=fingerprint,
             record=record.SerializeToString(),
-            private=json.dumps(vars(Private(producer=request.published.producer_id))),
+            private=json.dumps(vars(Private(producer=request.published.producer_id, watched=self._watched(request, record)))),
         )
         session = self._take_up(row)
         try:
@@ -304,6 +308,16 @@ class Registry:
             raise
         return session
 
+    def _watched(self, request: CreateRequest, record: SessionMessage) -> str:
+        """The directory whose files' changes become events; empty: none."""
+        if request.watch_files != WatchFiles.WATCH_FILES_ON:
+            return ""
+        if not self._sources.is_here(record.host):
+            raise BadField(field="watch_files", problem="files are watched on the server's own host alone")
+        if not record.cwd and not request.cwd:
+            raise BadField(field="watch_files", problem="say below which directory, in `cwd`")
+        return directory(record.cwd or request.cwd)
+
     async def _begin(self, session: Session, request: CreateRequest) -> None:
         starting = StateChanged(state=session.record.state, capture=session.record.capture, provenance="sightline", confidence=1.0)
         await session.log.append([Draft(OURS, Event(state_changed=starting))], row=session.row(), refusable=True)
@@ -311,6 +325,8 @@ class Registry:
         for tell in list(self.on_join):
             tell(session)
         session.source = self._sources.of_request(request).new(request, session.record, session)
+        if session.watched_directory:
+            await session.files.begin(self._sources.files, session.watched_directory, again=False)
         await session.source.start()
         state, reason = STATE_BEHIND_NAME.get(
             session.record.kind, (SessionState.SESSION_STATE_UNKNOWN, "a terminal's program may be doing anything")
