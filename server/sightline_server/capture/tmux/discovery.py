@@ -27,6 +27,7 @@ CONNECT_SECONDS = 1.0  # for a server to take a connection, before its socket co
 _FACTS = "#{pane_id} #{pid} #{pane_width} #{pane_height} #{pane_pipe} #{pane_dead}"
 _TARGET = "#{session_name}:#{window_index}.#{pane_index}"
 _FORMAT = "\n".join((_FACTS, _TARGET, "#{pane_current_command}", "#{pane_title}", "#{pane_current_path}"))
+LIST = ("list-panes", "-a", "-F", _FORMAT)  # the command whose answer `candidates` takes
 _FOUND = re.compile(r"(%\d+) (\d+) ([01]?)")
 _FIRST = re.compile(r"(%\d+) (\d+) (\d+) (\d+) ([01]) ([01]?)")
 
@@ -72,16 +73,29 @@ def default_socket() -> Path:
 
 
 def _resolve(path: Path, target: str) -> Tmux:
-    # Of a target that is half right, display-message makes the nearest pane there is; capture-pane refuses it.
-    exact = ("capture-pane", "-p", "-S", "0", "-E", "0", "-t", target, ";")
+    exact, asked = which(target)
     try:
-        answer = _command(path, *exact, "display-message", "-p", "-t", target, "#{pane_id} #{pid} #{pane_dead}")
+        pane = found(_command(path, *exact, ";", *asked))
     except CommandFailed:
         raise PaneNotFound(target=target, socket=path) from None
-    match = _FOUND.fullmatch(answer[-1] if answer else "")
-    if match is None or match[3] == "1":
+    if pane is None:
         raise PaneNotFound(target=target, socket=path)
-    return Tmux(socket_path=str(path), target=target, pane_id=match[1], server_pid=int(match[2]))
+    return Tmux(socket_path=str(path), target=target, pane_id=pane[0], server_pid=pane[1])
+
+
+def which(target: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The commands whose answer `found` takes.
+
+    Of a target that is half right, display-message makes the nearest pane there is; capture-pane refuses it.
+    """
+    exact = ("capture-pane", "-p", "-S", "0", "-E", "0", "-t", target)
+    return exact, ("display-message", "-p", "-t", target, "#{pane_id} #{pid} #{pane_dead}")
+
+
+def found(answer: Sequence[str]) -> tuple[str, int] | None:
+    """The pane's id and its server's pid; None: there is no living pane of that name."""
+    match = _FOUND.fullmatch(answer[-1] if answer else "")
+    return None if match is None or match[3] == "1" else (match[1], int(match[2]))
 
 
 def _discover(named: Sequence[Path], private: Path) -> tuple[list[Candidate], list[Error]]:
@@ -91,7 +105,7 @@ def _discover(named: Sequence[Path], private: Path) -> tuple[list[Candidate], li
         if _same(path, private):
             continue
         try:
-            candidates += _panes(path)
+            candidates += candidates_of(_command(path, *LIST), str(path))
         except (TmuxServerNotFound, CommandFailed):  # a server that goes just now refuses the command
             if path in named:
                 problems.append(_problem(TmuxServerNotFound(socket=path)))
@@ -100,9 +114,10 @@ def _discover(named: Sequence[Path], private: Path) -> tuple[list[Candidate], li
     return candidates, problems
 
 
-def _panes(path: Path) -> Iterable[Candidate]:
+def candidates_of(lines: Iterable[str], socket_path: str) -> Iterable[Candidate]:
+    """The living panes that tmux lists."""
     panes: list[list[str]] = []
-    for line in _command(path, "list-panes", "-a", "-F", _FORMAT):
+    for line in lines:
         if _FIRST.fullmatch(line):
             panes.append([])
         if panes:
@@ -114,7 +129,7 @@ def _panes(path: Path) -> Iterable[Candidate]:
         pane, pid, width, height, piped, _ = match.groups()
         yield Candidate(
             kind=SessionKind.SESSION_KIND_TMUX,
-            tmux=Tmux(socket_path=str(path), target=target, pane_id=pane, server_pid=int(pid)),
+            tmux=Tmux(socket_path=socket_path, target=target, pane_id=pane, server_pid=int(pid)),
             command=command,
             title=title,
             cwd="\n".join(cwd),
