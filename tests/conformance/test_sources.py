@@ -19,6 +19,7 @@ from conformance.rigs.command import CommandRig
 from conformance.rigs.held import HeldRig
 from conformance.rigs.recipe import RecipeRig
 from conformance.rigs.remote import RemoteCommandRig, RemoteTerminalRig, RemoteTmuxRig
+from conformance.rigs.screen import HeldScreenRig, ScreenPairRig, ScreenRig
 from conformance.rigs.terminal import TerminalRig
 from conformance.rigs.tmux import TmuxRig
 from conformance.rigs.typescript import TypescriptRig
@@ -37,6 +38,9 @@ RIGS: dict[str, Callable[[Path], Rig]] = {
     "tmux": TmuxRig,
     "held": HeldRig,
     "typescript": TypescriptRig,
+    "screen": ScreenRig,
+    "screen_pair": ScreenPairRig,
+    "held_screen": HeldScreenRig,
     "remote_command": RemoteCommandRig,
     "remote_terminal": RemoteTerminalRig,
     "remote_tmux": RemoteTmuxRig,
@@ -65,7 +69,8 @@ class Stage:
         self.sink = MemorySink(directory, f"s-{uuid.uuid4().hex[:12]}", "conforming")
         self.source: Source
         self._settings = Settings(home=home, ssh=getattr(rig, "ssh", ("ssh",)))  # only those on other hosts have it
-        self._sources = Sources(self._settings, ENVIRONMENT)
+        self._environment = {**ENVIRONMENT, **getattr(rig, "environment", {})}
+        self._sources = Sources(self._settings, self._environment)
         self._record = SessionMessage()
         self._written = b""
         self._before: object = None
@@ -92,7 +97,7 @@ class Stage:
 
     async def come_back(self) -> None:
         """The server is there again: all that it knows is the record, the log and the spool."""
-        self._sources = Sources(self._settings, ENVIRONMENT)
+        self._sources = Sources(self._settings, self._environment)
         record = SessionMessage.FromString(self._record.SerializeToString())
         self.source = self._sources.resumed(record, self.sink)
         await self.source.resume()

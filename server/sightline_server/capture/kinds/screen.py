@@ -1,24 +1,78 @@
-"""Windows of the user's own screen sessions, and the typescripts that are written in them."""
+"""Windows of the user's own screen sessions, the typescripts that are written in them, and programs that are started in screen."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from sightline.v1.event_pb2 import Error
-from sightline.v1.session_pb2 import Screen, SessionKind, Terminal
+from sightline.v1.session_pb2 import Command, Screen, SessionKind, Terminal
 from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverRequest
 
 from sightline_server.capture.base import Sink, Source
-from sightline_server.capture.kind import Shared
+from sightline_server.capture.kind import Shared, StartedKind, check_command, directory, terminal_of
 from sightline_server.capture.screen import discovery, windows
 from sightline_server.capture.screen.adopted import AdoptedSource
 from sightline_server.capture.screen.client import ScreenProgram
 from sightline_server.capture.screen.discovery import Pair
+from sightline_server.capture.screen.held import HeldScreenSource
 from sightline_server.capture.screen.recorded import RecordedSource
 from sightline_server.errors import SightlineError
+
+
+class HeldScreenKind(StartedKind):
+    """Programs that are started in screen, under `script`. See `Kind`."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._program = ScreenProgram(shared.environ)
+
+    def check(self, request: CreateRequest) -> None:
+        check_command(request.command)
+
+    async def record(self, request: CreateRequest) -> SessionMessage:
+        self._program.path()
+        return SessionMessage(
+            kind=SessionKind.SESSION_KIND_TERMINAL,
+            argv=request.command.argv,
+            cwd=directory(request.cwd),
+            terminal=terminal_of(request.command),
+            holder=Command.HOLDER_SCREEN,
+        )
+
+    def new(self, request: CreateRequest, record: SessionMessage, sink: Sink) -> Source:
+        where = self._shared.settings.stream_dir or sink.directory
+        # The session has its name by now, and the record is the session's own: what is written here is told and kept.
+        record.screen.name = sink.session_name
+        record.typescript.path = os.path.realpath(where / f"{sink.session_name}.typescript")
+        record.typescript.timing_path = os.path.realpath(where / f"{sink.session_name}.timing")
+        return HeldScreenSource(
+            sink,
+            self._shared.inotify,
+            self._shared.lookout,
+            self._program,
+            screen=record.screen,
+            typescript=Path(record.typescript.path),
+            argv=record.argv,
+            env=self._shared.environment(request),
+            cwd=record.cwd,
+            columns=record.terminal.columns,
+            rows=record.terminal.rows,
+        )
+
+    def resumed(self, record: SessionMessage, sink: Sink) -> Source:
+        return HeldScreenSource(
+            sink,
+            self._shared.inotify,
+            self._shared.lookout,
+            self._program,
+            screen=record.screen,
+            typescript=Path(record.typescript.path),
+        )
 
 
 class ScreenKind:

@@ -27,7 +27,7 @@ from sightline_server.capture.screen.client import ScreenProgram, quoted
 from sightline_server.capture.screen.windows import Window
 from sightline_server.capture.tmux import keys
 
-ROOM = 4096  # bytes that a terminal surely takes while nobody reads
+ROOM = 4095  # bytes that a terminal surely takes while nobody reads
 PIECE = 170  # bytes in one register, each written as four in a line of at most `client.MAX_LINE`
 FIRST_REGISTER = 0o200  # of those that no key of a person's writes
 PATIENCE = 2.0  # s, for a program to read what it was typed before

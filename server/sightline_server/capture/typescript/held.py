@@ -67,6 +67,7 @@ class HeldSource:
         cwd: str = "/",
         columns: int = 80,
         rows: int = 24,
+        typescript: Path | None = None,
     ) -> None:
         self._sink = sink
         self._argv = tuple(argv)
@@ -74,8 +75,9 @@ class HeldSource:
         self._cwd = cwd
         self._size = (columns, rows)
         self._relay_directory = sink.directory / "script"
-        self._typescript = sink.directory / "terminal.typescript"
-        self._recording = Recording(sink, inotify, lookout, self._typescript, sink.directory / "terminal.timing")
+        self._typescript = typescript or sink.directory / "terminal.typescript"
+        self._timing = self._typescript.with_suffix(".timing")
+        self._recording = Recording(sink, inotify, lookout, self._typescript, self._timing)
         self._started: Started | None = None
         self._relay_gone: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
@@ -87,7 +89,7 @@ class HeldSource:
         if script is None:
             raise errors.ScriptNotInstalled
         try:
-            self._spawn(script)
+            await self._spawn(script)
             async with asyncio.timeout(START_SECONDS):
                 await self._until_there("launcher")
                 self._set_size(*self._size)
@@ -170,18 +172,20 @@ class HeldSource:
 
     # --- starting
 
-    def _spawn(self, script: str) -> None:
+    async def _spawn(self, script: str) -> None:
         """The relay, and `script` with the launcher, which waits for what it is to start."""
-        directory = self._sink.directory
         self._relay_directory.mkdir(mode=0o700)
-        os.mkfifo(directory / "spec", 0o600)
-        launcher = shlex.join([*relay.command_line("exec", str(directory)), "bare"])
-        words = ["-q", "-f", "-e", "-E", "always", "-m", "advanced", "-T", str(directory / "terminal.timing")]
-        argv = ["/bin/sh", "-c", SHELL_LINE, "sh", script, *words, "-c", f"exec {launcher}", str(self._typescript)]
-        own = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME") if name in os.environ}
-        env = {**own, "SHELL": "/bin/sh", "TERM": TERM, "LC_ALL": "C"}
+        os.mkfifo(self._sink.directory / "spec", 0o600)
+        argv = ["/bin/sh", "-c", SHELL_LINE, "sh", *self._script_line(script, "advanced")]
+        env = {**own_environment(), "TERM": TERM, "LC_ALL": "C"}
         pid = relay_link.spawn(self._relay_directory, argv, env, "/", True)
         self._relay_gone = self._wait_for(processes.identify(pid))
+
+    def _script_line(self, script: str, timing: str) -> list[str]:
+        """`script` around the launcher, with a timing in this format."""
+        launcher = shlex.join([*relay.command_line("exec", str(self._sink.directory)), "bare"])
+        words = ["-q", "-f", "-e", "-E", "always", "-m", timing, f"--timing={self._timing}"]
+        return [script, *words, "-c", f"exec {launcher}", str(self._typescript)]
 
     async def _until_there(self, name: str) -> None:
         """Until a file of the launcher's is there."""
@@ -280,11 +284,20 @@ class HeldSource:
 
     def _open_terminal(self) -> int:
         """A descriptor of the program's terminal. Raises OSError when it is gone; nobody else's that has its name by now."""
-        pid, start, name = (self._sink.directory / "launcher").read_text(encoding="utf-8").split(" ", 2)
+        self._launcher()
+        return os.open(self._terminal(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _launcher(self) -> processes.Identity:
+        """The launcher. Raises OSError when it is gone."""
+        pid, start, _ = (self._sink.directory / "launcher").read_text(encoding="utf-8").split(" ", 2)
         launcher = processes.identify(int(pid))
         if launcher is None or launcher.start != int(start):
             raise FileNotFoundError(errno.ENOENT, "the launcher is gone")
-        return os.open(name.rstrip("\n"), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return launcher
+
+    def _terminal(self) -> str:
+        """The path of its terminal. Raises OSError before the launcher has said so."""
+        return (self._sink.directory / "launcher").read_text(encoding="utf-8").split(" ", 2)[2].rstrip("\n")
 
     def _set_size(self, columns: int, rows: int) -> None:
         fd = self._open_terminal()
@@ -292,6 +305,12 @@ class HeldSource:
             fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         finally:
             os.close(fd)
+
+
+def own_environment() -> dict[str, str]:
+    """What `script` and the launcher need of ours; the program gets its own."""
+    own = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME") if name in os.environ}
+    return {**own, "SHELL": "/bin/sh"}
 
 
 def _bytes(typed: Typed) -> bytes:
