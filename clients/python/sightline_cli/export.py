@@ -39,7 +39,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 async def _export(chosen: argparse.Namespace) -> int:
     from sightline.v1.event_pb2 import Event  # noqa: PLC0415
-    from sightline.v1.session_pb2 import SessionKind  # noqa: PLC0415
     from sightline.v1.session_service_pb2 import Gap, Header  # noqa: PLC0415
 
     from sightline_cli import people, printing, reach  # noqa: PLC0415
@@ -58,7 +57,7 @@ async def _export(chosen: argparse.Namespace) -> int:
         async with reach.server(chosen) as client:
             session = await client.get(chosen.session)
             writer = _writer(written_as, chosen, session, await _first_size(client, session))
-            timeline = Timeline(session.kind == SessionKind.SESSION_KIND_PUBLISHED)
+            timeline = Timeline(session.kind)
             meter = Meter(f"exporting {session.name}", session.head_seq)
 
             async def write(parts: tuple[bytes, ...]) -> int:

@@ -42,7 +42,7 @@ class Replaying:
         self._outlet = Outlet()
         self._printer = printing.ScreenPrinter(self._outlet, printing.look())
         self._pace = Pace(speed, max_idle, skip, self._loop.time())
-        self._timeline = Timeline(published=False)
+        self._timeline = Timeline(SessionKind.SESSION_KIND_UNSPECIFIED)
         self._changed = asyncio.Event()
         self._left: asyncio.Future[int] = self._loop.create_future()
 
@@ -112,7 +112,7 @@ class Replaying:
             elif isinstance(item, Gap):
                 self._printer.gap(item)
             elif isinstance(item, Header):
-                self._timeline = Timeline(item.session.kind == SessionKind.SESSION_KIND_PUBLISHED)
+                self._timeline = Timeline(item.session.kind)
             await self._outlet.room()
             count += 1
             if count % TURN == 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sightline.v1 import event_pb2 as e
+from sightline.v1.session_pb2 import SessionKind
 
 SECOND = 1_000_000_000  # nanoseconds
 MICROSECOND = 1_000  # nanoseconds
@@ -18,6 +19,10 @@ MAX_DATA = 512 * 1024  # bytes of output in one event that a reader gives: an ev
 DEFAULT_SIZE = (80, 24)  # columns and rows where nobody knows better
 MARKER = "marker"  # `Notice.code` of a mark that somebody set in a recording
 SERVER = "sightline"  # `Event.source` of what the server itself has to say
+TOLD_LATER = frozenset(
+    {SessionKind.SESSION_KIND_PUBLISHED, SessionKind.SESSION_KIND_TYPESCRIPT, SessionKind.SESSION_KIND_TRANSCRIPT}
+)
+"""Kinds of sessions whose events may have happened long before the server heard of them."""
 UNKNOWN_END = "the recording does not say how the program ended"
 
 
@@ -85,12 +90,12 @@ class Timeline:
     that was imported years later both kinds stand together.
 
     Args:
-        published: the session's events come from another program. What the server itself said before the first of them is then of
-            another time, and has no place.
+        kind: of the session. What one of `TOLD_LATER` says may be old: what the server said before the first of it is then of another
+            time, and has no place.
     """
 
-    def __init__(self, published: bool) -> None:
-        self._published = published
+    def __init__(self, kind: SessionKind.ValueType) -> None:
+        self._told_later = kind in TOLD_LATER
         self._shift: int | None = None
         self._last = 0
 
@@ -100,7 +105,7 @@ class Timeline:
         if event.HasField("source_time"):
             moment = event.source_time.ToNanoseconds()
             self._shift = logged - moment
-        elif self._shift is None and self._published and event.source == SERVER:
+        elif self._shift is None and self._told_later and event.source == SERVER:
             return None
         else:
             moment = logged - (self._shift or 0)

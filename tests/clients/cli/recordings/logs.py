@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from hypothesis import strategies as st
 from sightline.v1 import event_pb2 as e
+from sightline.v1.session_pb2 import SessionKind
 from sightline_cli.recordings.recording import Timeline, Writer
 
 BEGAN = 1_700_000_000_000_000_000  # ns
@@ -38,9 +39,9 @@ def started(moment: int) -> e.Event:
     return at(e.Event(source="sightline", state_changed=e.StateChanged(state=e.SESSION_STATE_STARTING)), moment)
 
 
-def write(writer: Writer, events: Iterable[e.Event], *, published: bool = False) -> tuple[bytes, ...]:
+def write(writer: Writer, events: Iterable[e.Event]) -> tuple[bytes, ...]:
     """The files of a recording."""
-    timeline = Timeline(published)
+    timeline = Timeline(SessionKind.SESSION_KIND_TERMINAL)
     parts = [writer.event(event, timeline.moment(event)) for event in events]
     parts.append(writer.finish())
     return tuple(b"".join(pieces) for pieces in zip(*parts, strict=True))

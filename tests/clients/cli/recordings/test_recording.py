@@ -9,6 +9,7 @@ from clients.cli.recordings.logs import BEGAN, completed, cut, cuts, output, sho
 from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1 import event_pb2 as e
+from sightline.v1.session_pb2 import SessionKind
 from sightline_cli.recordings import asciicast, formats, jsonl, plain, typescript
 from sightline_cli.recordings.pieces import Pieces, lines
 from sightline_cli.recordings.recording import BadRecording, Timeline, ended, stamped
@@ -16,8 +17,9 @@ from sightline_cli.recordings.recording import BadRecording, Timeline, ended, st
 NOW = BEGAN + 10**17  # three years later
 
 
-def test_an_imported_log_keeps_its_own_time_and_what_the_server_said_first_has_none() -> None:
-    timeline = Timeline(published=True)
+@pytest.mark.parametrize("kind", [SessionKind.SESSION_KIND_PUBLISHED, SessionKind.SESSION_KIND_TYPESCRIPT])
+def test_an_old_log_keeps_its_own_time_and_what_the_server_said_first_has_none(kind: SessionKind.ValueType) -> None:
+    timeline = Timeline(kind)
     imported = [stamped(output(b"x", NOW + second), BEGAN + second * 10**9) for second in range(3)]
     lost = ended(None, 0)
     lost.ClearField("source_time")
@@ -27,7 +29,7 @@ def test_an_imported_log_keeps_its_own_time_and_what_the_server_said_first_has_n
 
 
 def test_a_live_log_is_placed_by_the_servers_clock() -> None:
-    timeline = Timeline(published=False)
+    timeline = Timeline(SessionKind.SESSION_KIND_TMUX)
     assert [timeline.moment(event) for event in (started(BEGAN), output(b"x", BEGAN + 3), completed(0, BEGAN + 2))] == [
         BEGAN,
         BEGAN + 3,
@@ -36,7 +38,7 @@ def test_a_live_log_is_placed_by_the_servers_clock() -> None:
 
 
 def test_a_published_log_without_times_of_its_own_begins_with_what_was_published() -> None:
-    timeline = Timeline(published=True)
+    timeline = Timeline(SessionKind.SESSION_KIND_PUBLISHED)
     assert [timeline.moment(event) for event in (started(BEGAN), output(b"x", BEGAN + 3))] == [None, BEGAN + 3]
 
 
