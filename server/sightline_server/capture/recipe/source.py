@@ -267,7 +267,7 @@ class RecipeSource:
             await self._notice(f"step-{number}.notice", "step_failed", end.failure)
         took = Duration()
         took.FromMicroseconds(round(end.seconds * 1e6))
-        allowed = bool(end.failure) and step.allow_failure
+        allowed = bool(end.failure) and self._judge(number, step) is None
         finished = StepFinished(step=step.source, exit_code=end.exit_code, duration=took, failure_allowed=allowed)
         await self._reach(Event(step_finished=finished), 2 * number)
 
@@ -293,6 +293,7 @@ class RecipeSource:
             self._plan.forget()
         await self._until_over(number, sink, resumed=resumed)
         self._step = None
+        (sink.directory / "script").unlink(missing_ok=True)
 
     async def _until_over(self, number: int, sink: StepSink, *, resumed: bool) -> None:
         """Waits for a step's end, and brings it about when it takes too long."""
