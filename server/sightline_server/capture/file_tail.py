@@ -48,7 +48,7 @@ HEAD_BYTES = 128  # a file is known by
 STOP_SECONDS = 1.0  # for a commit under way, before it is left alone
 BLOCK_BYTES = 64 * 1024  # file systems keep holes in units of at most this
 
-TRUNCATED = "the file was truncated: what was written and not read before that is not known"
+TRUNCATED = "the file was truncated, or written anew: what was written and not read before that is not known"
 REPLACED = "the file was replaced while nobody looked: what was written to the old one and not read is not known"
 ROTATED = "another file is at the path: the old one was read to its end, the new one is followed from its beginning"
 DELETED = "the file was deleted or renamed: it is followed on, but not over a restart of this server"

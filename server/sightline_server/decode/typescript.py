@@ -28,6 +28,7 @@ _ENDED = re.compile(
     rb"\n(?:Script done on [^\r\n]*"
     rb'|[^\r\n]*\d{4}-\d\d-\d\d [^\r\n]* \[(?:COMMAND_EXIT_CODE="-?\d+"|<[^\r\n]*>)\])\n\Z'
 )
+_BEGINS = b"Script started on "
 _ENDS = b"\nScript done on "
 _FACT = re.compile(rb'(COMMAND|COLUMNS|LINES|COMMAND_EXIT_CODE)="([^\n]*?)"(?= [A-Z<]|\])')
 _WHY = re.compile(rb"\[<([^\r\n]*)>\]\n\Z")
@@ -88,9 +89,11 @@ def header(data: bytes) -> Header | None:
     )
 
 
-def may_be_header(data: bytes) -> bool:
-    """Whether more bytes could make a first line of these."""
-    return len(data) < MAX_FRAME and b"\n" not in data and (b"Script started on ".startswith(data[:18]) or b" [" in data)
+def may_be_header(data: bytes, *, surely: bool = False) -> bool:
+    """Whether more bytes could make a first line of these; `surely`: they are its beginning, in English."""
+    if len(data) >= MAX_FRAME or b"\n" in data:
+        return False
+    return _BEGINS.startswith(data[: len(_BEGINS)]) or (not surely and b" [" in data)
 
 
 def footer(data: bytes) -> Footer | None:
@@ -207,6 +210,15 @@ class Timeline:
             if step.columns:
                 size = (step.columns, step.rows)
         return size
+
+    def same_size(self, offset: int, count: int) -> int:
+        """How many of the `count` bytes from an offset were written before the terminal's size was set again."""
+        for step in self._steps:
+            if step.end >= offset + count:
+                break
+            if step.columns and step.end > offset:
+                return step.end - offset
+        return count
 
     def pieces(self, offset: int, count: int, most: int) -> Iterator[tuple[int, int]]:
         """How `count` bytes from `offset` are cut: bytes, at most `most`, and ns since the beginning; -1: not known."""

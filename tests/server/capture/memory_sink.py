@@ -63,22 +63,27 @@ class MemorySink:
         times: Sequence[int] = (),
     ) -> asyncio.Future[int]:
         if self.gate.is_set():
-            return committed(self._output(source, channel, chunks, position, spool or source))
-        return asyncio.ensure_future(self._output_later(source, channel, chunks, position, spool or source))
+            return committed(self._output(source, channel, chunks, position, spool or source, times))
+        return asyncio.ensure_future(self._output_later(source, channel, chunks, position, spool or source, times))
 
     async def _output_later(
-        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str, times: Sequence[int]
     ) -> int:
         await self.gate.wait()
-        return self._output(source, channel, chunks, position, spool or source)
+        return self._output(source, channel, chunks, position, spool or source, times)
 
-    def _output(self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str) -> int:
+    def _output(
+        self, source: str, channel: Channel.ValueType, chunks: Sequence[bytes], position: int, spool: str, times: Sequence[int]
+    ) -> int:
         assert not self.endings, "output after the end"
         assert chunks
         assert all(1 <= len(chunk) <= 65536 for chunk in chunks)
         assert position >= self.position(spool) + sum(map(len, chunks))
-        for chunk in chunks:
-            self._log(Event(output=Output(channel=channel, data=chunk)), source)
+        for chunk, time in zip(chunks, times or [0] * len(chunks), strict=True):
+            event = Event(output=Output(channel=channel, data=chunk))
+            if time:
+                event.source_time.FromNanoseconds(time)
+            self._log(event, source)
         self._move(spool, position)
         return len(self.events)
 

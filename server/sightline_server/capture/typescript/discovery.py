@@ -49,7 +49,7 @@ def discover(directories: Iterable[str], writers: Writers) -> tuple[list[Candida
         for writer in who:
             if writer.program == "script":
                 path = _name(writer.path)
-                if file not in found and path and read_header(path) is not None:
+                if file not in found and path and (read_header(path) is not None or path.endswith(SUFFIX)):
                     found[file] = _candidate(path)
                 if file in found:
                     found[file].cwd = _name(f"/proc/{writer.process.pid}/cwd")

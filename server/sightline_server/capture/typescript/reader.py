@@ -53,6 +53,7 @@ class TypescriptReader:
         self._base = 0  # ns since 1970 that the timing counts from; 0: not known yet
         self._size = (0, 0)
         self._output_end = 0  # bytes of output that were shown
+        self._held_back = 0  # bytes of what may be the beginning of the last line
         self._late = False  # the timing was waited for, and did not come
         self._said = ""
         self._generation = 0
@@ -103,7 +104,7 @@ class TypescriptReader:
     def _learn_start(self, data: bytes, *, waited: bool) -> bool:
         """Where the output begins. False: more bytes are needed to know."""
         self.header = typescript.header(data)
-        if self.header is None and not waited and typescript.may_be_header(data):
+        if self.header is None and not self.ended and typescript.may_be_header(data, surely=waited):
             return False
         self._start = self.header.length if self.header else 0
         if self.header:
@@ -129,7 +130,9 @@ class TypescriptReader:
                 self._on_footer()
         if last:
             return last.length
-        return typescript.held_back(data) if at_end and not waited and not self.ended else 0
+        held = typescript.held_back(data) if at_end and not self.ended else 0
+        grows, self._held_back = held != self._held_back, held
+        return held if grows or not waited else 0
 
     # --- the output and its times
 
@@ -152,7 +155,7 @@ class TypescriptReader:
         if all(size) and size != self._size:
             self._size = size
             return Taken(0, event=Event(resized=Resized(columns=size[0], rows=size[1])))
-        return self._placed(data, offset)
+        return self._placed(data[: timeline.same_size(offset, len(data))], offset)
 
     def _placed(self, data: bytes, offset: int) -> Taken:
         """Output that is cut where it paused, with its times."""

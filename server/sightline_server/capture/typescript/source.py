@@ -62,7 +62,7 @@ class TypescriptSource:
 
     async def resize(self, columns: int, rows: int) -> None:  # noqa: ARG002 - the contract's
         """See `Source`."""
-        raise errors.NoKeyboard(session=self._sink.session_name)
+        raise errors.NotResizable(session=self._sink.session_name)
 
     async def terminate(self, signal: int, grace: float) -> None:
         """See `Source`. Ends `script` and what runs in it, where it is `script` that writes and we may."""
