@@ -90,8 +90,8 @@ class Timeline:
     that was imported years later both kinds stand together.
 
     Args:
-        kind: of the session. What one of `TOLD_LATER` says may be old: what the server said before the first of it is then of another
-            time, and has no place.
+        kind: of the session. What one of `TOLD_LATER` says may be old: what the server said before the first of it is then of
+            another time, and has no place.
     """
 
     def __init__(self, kind: SessionKind.ValueType) -> None:
