@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sightline_server.capture.file_changes import Report
+from sightline_server.capture.file_watcher import FileWatcher
 from sightline_server.errors import SightlineError
-
-if TYPE_CHECKING:
-    from sightline_server.capture.file_watcher import FileWatcher
 
 SETTLE_SECONDS = 2.0  # that a session's end waits at most for the last changes
 
@@ -64,7 +61,7 @@ class Files:
     async def watch(self, directory: str, follower: Follower) -> Watching:
         """Tells of changes from now on; returns when they are seen. What cannot be watched is told in the same way."""
         try:
-            watcher = await self._started()
+            watcher = self._watcher = self._watcher or FileWatcher(self._without)
         except (SightlineError, OSError) as error:
             follower.files_changed(Report(problem=error))
             return Watching(self, directory, follower)
@@ -75,12 +72,6 @@ class Files:
             watcher.watch(directory, self._from_thread(directory))
         await asyncio.shield(self._first[directory])
         return Watching(self, directory, follower)
-
-    async def _started(self) -> FileWatcher:
-        module = await asyncio.to_thread(import_module, "sightline_server.capture.file_watcher")  # 40 ms, for those who watch
-        if self._watcher is None:
-            self._watcher = module.FileWatcher(self._without)
-        return self._watcher
 
     def _from_thread(self, directory: str) -> Callable[[Report], None]:
         def told(report: Report) -> None:

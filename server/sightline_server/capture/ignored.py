@@ -7,11 +7,10 @@ then `.git/info/exclude`; what lies in an ignored directory is ignored. What `is
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
+from sightline_server.capture.gitignore import GitIgnore
 
 NEVER_DIRECTORIES = frozenset(
     {
@@ -36,12 +35,11 @@ class Rules:
     """What one ignore file says of the paths below its directory."""
 
     directory: str
-    spec: GitIgnoreSpec
+    said: GitIgnore
 
     def verdict(self, path: str, *, is_directory: bool) -> bool | None:
         """Whether it ignores an absolute path; None: it says nothing of it."""
-        relative = path[len(self.directory) + 1 :] + ("/" if is_directory else "")
-        return self.spec.check_file(relative).include
+        return self.said.verdict(path[len(self.directory) :].lstrip("/"), is_directory=is_directory)
 
 
 Chain = tuple[Rules, ...]
@@ -101,8 +99,7 @@ def _git_directory(root: str) -> str:
 def _rules(directory: str, file: str) -> Rules | None:
     try:
         with open(file, "rb") as opened:
-            lines: Sequence[str] = opened.read(MAX_IGNORE_FILE).decode("utf-8", "surrogateescape").splitlines()
-        spec = GitIgnoreSpec.from_lines(lines)
-    except (OSError, ValueError):  # not there, not readable, or with a line that is no pattern
+            said = GitIgnore(os.fsdecode(opened.read(MAX_IGNORE_FILE)).removeprefix("\ufeff").split("\n"))
+    except OSError:  # not there, or not ours to read
         return None
-    return Rules(directory.rstrip("/"), spec) if spec.patterns else None
+    return Rules(directory, said) if said else None
