@@ -136,6 +136,18 @@ def test_both_outputs_of_a_command_are_exported_in_the_order_in_which_they_came(
     assert [event.output.data for event in log if event.output.channel == CHANNEL_STDERR] == [b"two\n"]
 
 
+def test_text_is_what_there_is_to_read_and_comes_back_as_it_is(
+    grpc_server: ServerProcess, grpc_stub: SessionServiceStub, tmp_path: Path
+) -> None:
+    path = tmp_path / "words.txt"
+    ended(grpc_stub, "printf", r"\033[31mred\033[0m \303\251\n 10%%\r100%%\n", name="words")
+    run(grpc_server, "export", "words", "-o", str(path))
+    assert path.read_bytes() == "red é\n100%\n".encode()
+    assert run(grpc_server, "import", str(path), "--name", "words-again").stdout == b"words-again\n"
+    assert run(grpc_server, "replay", "words-again").stdout == path.read_bytes()
+    assert run(grpc_server, "export", "words-again", "-f", "text").stdout == path.read_bytes()
+
+
 def test_what_is_typed_in_secret_is_in_no_file(grpc_server: ServerProcess, grpc_stub: SessionServiceStub, tmp_path: Path) -> None:
     session = create(grpc_stub, "sh", "-c", "read x", stdin=True, name="secret")
     grpc_stub.Send(pb.SendRequest(session=session.id, text="hunter2\n", sensitive=True))
