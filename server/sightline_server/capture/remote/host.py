@@ -42,7 +42,8 @@ SHUN_SECONDS = 60.0  # that the user's own connection is left alone after it did
 TMUX = (3, 2)  # the first whose panes can be made and followed in the way that we do
 
 TOOLS: Mapping[str, str] = {
-    "dd": "a dd that counts bytes (`iflag=count_bytes`, in GNU coreutils)",
+    "stdbuf": "`stdbuf -o0 head -c` (in GNU coreutils)",
+    "dd": "dd",
     "tail": "tail",
     "wc": "wc",
     "df": "df",
@@ -262,6 +263,7 @@ class Host:
         while shell is not None and shell is self._shell and (self._watchers or time.monotonic() - self._used < IDLE_SECONDS):
             places = [watcher.place for watcher in self._watchers if watcher.place]
             asked = asyncio.ensure_future(shell.ask(line("sl_news", *places)))
+            asked.add_done_callback(_look_at)
             due = time.monotonic()
             while not asked.done():
                 await asyncio.wait([asked], timeout=BEAT_SECONDS)
@@ -366,3 +368,9 @@ class Host:
         """A process that was killed leaves its socket behind."""
         if self._control:
             Path(self._control).unlink(missing_ok=True)
+
+
+def _look_at(asked: asyncio.Future[str]) -> None:
+    """What went wrong is known otherwise, also when nobody waits for the answer any more."""
+    if not asked.cancelled():
+        asked.exception()

@@ -11,10 +11,10 @@ sl_hello() {
   echo "$HOME"
   echo "${TMUX_TMPDIR:-/tmp}/tmux-$(id -u)"
   command -v tmux >/dev/null && tmux -V || echo none
-  for sl_tool in tail wc df date mkfifo timeout env grep stty; do
+  for sl_tool in tail wc df dd date mkfifo timeout env grep stty; do
     command -v "$sl_tool" >/dev/null && printf '%s ' "$sl_tool"
   done
-  printf x | dd bs=2 count=1 iflag=count_bytes 2>/dev/null | grep -q x && printf 'dd '
+  printf x | stdbuf -o0 head -c 1 2>/dev/null | grep -q x && printf 'stdbuf '
   setsid -f true 2>/dev/null && printf 'setsid '
   [ -r /proc/self/environ ] && printf 'proc '
   echo

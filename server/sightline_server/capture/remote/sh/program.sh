@@ -68,7 +68,8 @@ terminal)
   ;;
 esac
 
-# Found by the host's PATH, not by the program's; and not run as `command -p`, whose shell has words of its own about a killed program.
+# Found by the host's PATH, not by the program's. Each program runs in a shell of its own, which has the program's outputs: what a
+# shell itself has to say of a killed program goes nowhere.
 sl_env=$(command -v env) sl_sleep=$(command -v sleep)
 
 . ./spec || exit 1 # removes itself, sets the variables, goes to the directory, and makes the program our arguments
@@ -76,17 +77,17 @@ sl_found "$1" || sl_failed program
 echo "$$" >"$sl_dir/program"
 
 if [ "$sl_mode" = terminal ]; then
-  "$sl_env" -- "$@" 2>&3 3>&-
+  (exec "$sl_env" -- "$@" 2>&3 3>&-)
   echo "code $?" >"$sl_dir/exit"
   printf '\033]5379;%s\007' "$sl_id" >&3
   [ "$sl_hung_up" ] && exit
   trap - HUP INT QUIT TERM
   exec "$sl_sleep" 2147483647
 elif [ "$sl_mode" = open ]; then
-  "$sl_env" -- "$@" <"$sl_dir/in" >"$sl_dir/out" 2>"$sl_dir/err" 3>&- 4>&-
+  (exec "$sl_env" -- "$@" <"$sl_dir/in" >"$sl_dir/out" 2>"$sl_dir/err" 3>&- 4>&-)
   echo "code $?" >"$sl_dir/exit"
   kill "$sl_feeder"
 else
-  "$sl_env" -- "$@" </dev/null >"$sl_dir/out" 2>"$sl_dir/err" 3>&-
+  (exec "$sl_env" -- "$@" </dev/null >"$sl_dir/out" 2>"$sl_dir/err" 3>&-)
   echo "code $?" >"$sl_dir/exit"
 fi

@@ -29,7 +29,7 @@ discard() {
   exec cat <&3 >/dev/null
 }
 
-# What dd could not write is gone; how much that was, nobody says.
+# What was read and could not be written is gone; how much that was, nobody says.
 failed() {
   echo "$((k * segment + have)) 0 $(date +%s) $(date +%s)" >>"$name.lost" || :
   while full; do sleep 0.5; done
@@ -49,9 +49,9 @@ dropped() {
 while :; do
   : >>"$name.$k"
   have=$(($(wc -c <"$name.$k")))
-  dd bs=65536 count=$((segment - have)) iflag=count_bytes <&3 >>"$name.$k" 2>/dev/null &
+  stdbuf -o0 head -c "$((segment - have))" <&3 >>"$name.$k" 2>/dev/null & # dd counts a short read as a block
   copying=$!
-  if wait "$copying"; then # a signal ends this, and not a dd in the foreground
+  if wait "$copying"; then # a signal ends this, and not a program in the foreground
     have=$(($(wc -c <"$name.$k")))
     [ "$have" -lt "$segment" ] && break
     k=$((k + 1))
