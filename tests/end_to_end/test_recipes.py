@@ -13,6 +13,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+import sightline
+from sightline import recipes
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Event, Outcome, SessionState
 from sightline.v1.session_pb2 import Command, Session, Step, StepCommand, Terminal, Worktree
@@ -223,6 +225,25 @@ def test_a_terminal_can_follow_the_steps(grpc_stub: Stub, tmp_path: Path) -> Non
     assert grpc_stub.Snapshot(pb.SnapshotRequest(session=session.id)).snapshot.columns == 90
     grpc_stub.Send(pb.SendRequest(session=session.id, text="word", submit=True))
     assert b"got word" in data_of(follow(grpc_stub, session.id), "terminal")
+
+
+async def test_the_python_client_runs_steps_and_has_the_result(grpc_server: ServerProcess, tmp_path: Path) -> None:
+    steps = [script("echo id=7 >>$SIGHTLINE_RESULT; echo stepped")]
+    result = await sightline.run(["echo", "done"], steps=steps, cwd=tmp_path, target=grpc_server.target)
+    assert (result.outcome, result.labels["id"], result.stdout) == ("SUCCEEDED", "7", b"stepped\ndone\n")
+    async with sightline.connect(grpc_server.target) as client:
+        session = await client.create(steps=[script("exit 3")], cwd=tmp_path)
+        assert (await client.wait(session)).session.exit_code == 3
+        with pytest.raises(ValueError, match="steps or a recipe"):
+            await client.create()
+
+
+def test_the_blocking_client_runs_a_recipe(grpc_server: ServerProcess, tmp_path: Path) -> None:
+    (tmp_path / "web.toml").write_text('[env]\nA = "1"\n[[step]]\nsource = "docker"\nscript = "echo $A; exit 3"\n')
+    recipe = recipes.load(tmp_path / "web.toml", {"A": "2"})
+    result = sightline.sync.run(recipe=recipe, cwd=tmp_path, target=grpc_server.target)
+    assert (result.outcome, result.exit_code, result.stdout) == ("FAILED", 3, b"2\n")
+    assert (result.error, result.labels["project"]) == ("docker failed with exit code 3", "web")
 
 
 # --- ended by somebody
