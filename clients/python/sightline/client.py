@@ -17,7 +17,7 @@ from sightline.subscription import FIRST_PAUSE, Subscription, cancelled_by_us
 from sightline.transport import aio, metadata, open_channel, open_stub
 from sightline.v1 import session_service_pb2 as v1
 from sightline.v1.event_pb2 import Event, SessionState
-from sightline.v1.session_pb2 import Cursor, Published, Session, Snapshot, Step, Terminal, Tmux, Typescript
+from sightline.v1.session_pb2 import Cursor, Published, Screen, Session, Snapshot, Step, Terminal, Tmux, Typescript
 
 if TYPE_CHECKING:
     from sightline.v1.session_service_pb2_grpc import SessionServiceAsyncStub
@@ -227,6 +227,29 @@ class Client:
             path=requests.absolute(path), timing_path="" if timing_path is None else requests.absolute(timing_path)
         )
         request = v1.CreateRequest(name=name, labels=labels, typescript=typescript, request_id=_id(request_id))
+        return (await self._call(self.stub.Create, request)).session
+
+    async def adopt_screen(
+        self,
+        target: str,
+        *,
+        window: int | None = None,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> Session:
+        """Follows a window of the user's own GNU screen session from now on, until it ends or `release`.
+
+        Where `script` writes a typescript in that window, the session has the bytes of the file, from its beginning.
+
+        Args:
+            target: the screen session, `NAME` or `PID.NAME`.
+            window: the window's number; None: the one that is current.
+            name: as in `create`.
+            labels: as in `create`.
+            request_id: as in `create`.
+        """
+        request = v1.CreateRequest(name=name, labels=labels, screen=Screen(name=target, window=window), request_id=_id(request_id))
         return (await self._call(self.stub.Create, request)).session
 
     async def watch_directory(self, path: str | os.PathLike[str], *, host: str = "") -> v1.Directory:

@@ -193,6 +193,7 @@ class Client:
     create = _blocking(aio.Client.create)
     adopt = _blocking(aio.Client.adopt)
     adopt_typescript = _blocking(aio.Client.adopt_typescript)
+    adopt_screen = _blocking(aio.Client.adopt_screen)
     watch_directory = _blocking(aio.Client.watch_directory)
     unwatch_directory = _blocking(aio.Client.unwatch_directory)
     directories = _blocking(aio.Client.directories)

@@ -1,4 +1,4 @@
-"""adopt and release: following what already runs in the user's own tmux, or is recorded by `script`, and letting it go."""
+"""adopt and release: following what runs already in the user's own tmux or screen, or is recorded by `script`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
         "--socket", metavar="PATH", default="", help="the tmux server's socket; default: the one you are in, else yours"
     )
     parser.add_argument("--typescript", metavar="FILE", default="", help="instead of a pane: a file that `script -f` writes")
+    parser.add_argument("--screen", metavar="SESSION", default="", help="instead of a pane: a GNU screen session, NAME or PID.NAME")
+    parser.add_argument(
+        "--window", metavar="NUMBER", type=int, help="with --screen: which of its windows; default: the one that is current"
+    )
     parser.add_argument(
         "--dir", metavar="DIR", action="append", default=[], help="without a TARGET: list the typescripts in DIR too; repeatable"
     )
@@ -35,15 +39,22 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
 async def _adopt(chosen: argparse.Namespace) -> int:
     from sightline_cli import printing, reach  # noqa: PLC0415
 
-    if chosen.pane and chosen.typescript:
-        raise Complaint("a pane and a typescript are two sessions: adopt one after the other", codes.USAGE)
-    if not chosen.pane and not chosen.typescript and chosen.name:
+    targets = [target for target in (chosen.pane, chosen.typescript, chosen.screen) if target]
+    if len(targets) > 1:
+        raise Complaint(f"{' and '.join(targets)} are two sessions: adopt one after the other", codes.USAGE)
+    if chosen.window is not None and (not chosen.screen or chosen.window < 0):
+        raise Complaint("--window is the number of a window of a screen session: give --screen SESSION too", codes.USAGE)
+    if not targets and chosen.name:
         raise Complaint(
             "--name needs the pane to adopt: sightline adopt TARGET --name NAME (`sightline adopt` lists them)", codes.USAGE
         )
     async with reach.server(chosen) as client:
         if chosen.typescript:
             session = await client.adopt_typescript(chosen.typescript, name=chosen.name)
+            print(printing.to_json(session) if chosen.json else session.name)
+            return codes.OK
+        if chosen.screen:
+            session = await client.adopt_screen(chosen.screen, window=chosen.window, name=chosen.name)
             print(printing.to_json(session) if chosen.json else session.name)
             return codes.OK
         if chosen.pane:
@@ -70,7 +81,7 @@ def own_socket() -> str:
 
 def _list(found: DiscoverResponse) -> None:
     if not found.candidates:
-        print("there is nothing to adopt: no tmux pane and no typescript was found", file=sys.stderr)
+        print("there is nothing to adopt: no tmux pane, no screen session and no typescript was found", file=sys.stderr)
         print("(`--socket PATH` looks at another tmux server, `--dir DIR` for typescripts)", file=sys.stderr)
         return
     width = people.width_of(sys.stdout)
@@ -93,6 +104,8 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
     )
     if candidate.typescript.path:
         notes.append("--typescript")
+    if candidate.screen.name:
+        notes.append(f"--screen, --window {candidate.screen.window}")
     if candidate.tmux.socket_path:
         notes.append(f"--socket {candidate.tmux.socket_path}")
     size = f"{candidate.terminal.columns}x{candidate.terminal.rows}" if candidate.HasField("terminal") else ""
@@ -112,16 +125,18 @@ async def _release(chosen: argparse.Namespace) -> int:
 
 ADOPT = Command(
     name="adopt",
-    summary="Follow a tmux pane or a typescript of yours that runs already.",
+    summary="Follow a tmux pane, a screen session or a typescript of yours that runs already.",
     when="""\
 Alone, lists the panes that could be followed. With a TARGET, follows it from now on, without
 disturbing it, and prints the session's name. What the pane wrote before is not in the log. A pane that
-you pipe elsewhere keeps its pipe. A typescript (`script -f FILE`) is followed from its beginning.
+you pipe elsewhere keeps its pipe. A window of GNU screen is followed by screen's own log, a typescript
+(`script -f FILE`) from its beginning.
 `sightline release` lets it go, with nothing of ours left on it.""",
     examples=(
         ("sightline adopt", "what there is"),
         ("sightline adopt work:1.0 --name editor", "follow pane 0 of window 1 of your tmux session `work`"),
         ("sightline adopt %3 --socket /tmp/tmux-1000/other", "a pane of another tmux server"),
+        ("sightline adopt --screen build --window 1", "window 1 of your screen session `build`"),
         ("sightline adopt --typescript build.typescript", "what `script -f build.typescript` records"),
     ),
     arguments=_adopt_arguments,

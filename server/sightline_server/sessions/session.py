@@ -151,7 +151,7 @@ class Session:
     @property
     def has_terminal(self) -> bool:
         """See `Subject`."""
-        return self.record.kind in TERMINAL_KINDS
+        return self.record.kind in TERMINAL_KINDS or self.record.HasField("screen")
 
     def describe(self, *, followers: bool = True) -> SessionMessage:
         """See `Subject`."""
@@ -521,7 +521,7 @@ class Session:
 
     async def note_size(self) -> None:
         """Learns the size of an adopted terminal, which its owner decides."""
-        if self.source is not None and self.record.kind in ADOPTED_KINDS:
+        if self.source is not None and self.record.kind in ADOPTED_KINDS and not self.record.HasField("terminal"):
             with contextlib.suppress(SightlineError):  # it may be gone already; its source says so
                 screen = await self.source.snapshot()
                 self.record.terminal.columns, self.record.terminal.rows = screen.columns, screen.rows

@@ -24,6 +24,7 @@ SURFACE = [
 
 CLIENT = {
     "adopt",
+    "adopt_screen",
     "answer",
     "close",
     "collect",
