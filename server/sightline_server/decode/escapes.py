@@ -158,8 +158,13 @@ class Stripper:
         data = self._seven_bit.feed(data)
         return self._strip(data, still=still and self._seven_bit.sound)
 
+    @property
+    def is_holding(self) -> bool:
+        """`end` would give something."""
+        return bool(self._seven_bit.held)
+
     def end(self) -> bytes:
-        """No more comes: what was held back because it might have become part of a character or a sequence."""
+        """No more comes of it: what was held back because it might have become part of a character or a sequence."""
         held, self._seven_bit.held = self._seven_bit.held, b""
         return self._strip(held)
 

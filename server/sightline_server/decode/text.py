@@ -47,7 +47,7 @@ class TextDecoder:
         return self._taken()
 
     def end(self) -> bytes:
-        """No more comes: all that is left, without a newline that was not there."""
+        """All that is left, without a newline that was not there. What may come yet is no part of a character that was cut here."""
         lines = self._take(self._stripper.end())
         self._write(b"", all_of_it=True)
         return lines + self.flush()
@@ -57,6 +57,16 @@ class TextDecoder:
         """What `flush` would give."""
         self._write(b"")
         return encoded(self._line.rest())
+
+    @property
+    def has_more(self) -> bool:
+        """`end` would give something."""
+        return bool(self._stripper.is_holding or self.pending)
+
+    @property
+    def is_in_line(self) -> bool:
+        """Something stands on the line that is not over."""
+        return bool(self._raw) or not self._line.is_fresh
 
     @property
     def is_rewritten(self) -> bool:

@@ -126,6 +126,11 @@ class SessionLog:
         return self._bounds.head_seq
 
     @property
+    def is_settled(self) -> bool:
+        """Nothing waits for its commit: what is appended from now on has the time of now, or a later one."""
+        return not self._staged
+
+    @property
     def size(self) -> int:
         """Bytes kept."""
         return self._bounds.end_offset - self._bounds.oldest_offset

@@ -8,6 +8,9 @@
 - `merging`: neighbours that can be one event without losing anything
 - `pacing`: how fast events may come, and what is left out when they may not come later
 - `place`: where one subscriber is in one session, and what it was told about it
+- `text`: output as text, event by event
+- `text_place`: one session of a subscriber that wants text
+- `echo`: the terminal's echo of what was typed
 - `heartbeats`: how far a stream is
 - `responses`: signs, and events of several sessions that go together
 - `subscription`: one subscriber over one, several or all sessions; its signs and its end

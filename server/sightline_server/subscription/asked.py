@@ -6,7 +6,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.session_service_pb2 import OnExcess, OnGap, OnSlow, Pacing, SubscribeRequest, View
 
-from sightline_server.errors import BadField, NotYetBuilt, TooManySessionsNamed
+from sightline_server.errors import BadField, TooManySessionsNamed
 from sightline_server.log.record import NANOSECONDS
 from sightline_server.subscription import filter as filters
 
@@ -31,8 +31,8 @@ def check(request: SubscribeRequest) -> None:
     for name, enum in (("view", View), ("on_slow", OnSlow), ("on_gap", OnGap)):
         if getattr(request, name) not in enum.values():
             raise BadField(field=name, problem=f"{getattr(request, name)} is none of its values")
-    if request.view == View.VIEW_TEXT:
-        raise NotYetBuilt(what="the text view of a subscription")
+    if request.omit_echo and request.view != View.VIEW_TEXT:
+        raise BadField(field="omit_echo", problem="it goes with the view TEXT")
     check_pacing(request.pacing)
     check_start(request)
     if request.HasField("heartbeat_interval") and not seconds_of("heartbeat_interval", request.heartbeat_interval):

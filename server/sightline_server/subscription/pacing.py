@@ -71,6 +71,7 @@ class Lane(Position):
     ) -> None:
         super().__init__(log, seq, entry_filter, on_wake)
         self.closes: float | None = None  # when what gathers may go; None: nothing gathers
+        self.held_until = -math.inf  # what comes next is not decided before, unless something new comes
         self.stuck = False  # what comes next may not be left out, and waits for a token
         self._looked_at = 0
         self._urgent_seq = 0
@@ -120,6 +121,8 @@ class Pacer:
         """
         if not lane.lag_events or lane.is_before_gone:
             return now
+        if lane.held_until > now:
+            return lane.held_until
         full = lane.lag_bytes >= LOOK_BYTES
         urgent = lane.is_urgent()
         if lane.closes is None:

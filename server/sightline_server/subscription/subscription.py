@@ -28,6 +28,7 @@ from sightline.v1.session_service_pb2 import (
     OnSlow,
     SubscribeRequest,
     SubscribeResponse,
+    View,
 )
 
 from sightline_server.errors import EventsGone, SessionNotFound, SightlineError
@@ -41,6 +42,7 @@ from sightline_server.subscription.place import Later, Place, later
 from sightline_server.subscription.position import RESPONSE_BYTES, Position
 from sightline_server.subscription.responses import PAUSE, combined, sign
 from sightline_server.subscription.start import Starts
+from sightline_server.subscription.text_place import TextPlace
 
 DEFAULT_MAX_LAG_BYTES = 64 * 1024 * 1024
 MIN_HEARTBEAT_SECONDS = 0.1
@@ -124,9 +126,8 @@ class Subscription:
                 await asyncio.sleep(0)
 
     async def _admit(self, subject: Subject, starts: Starts) -> bytes:
-        entry_filter = self._filter(subject)
-        place = Place(subject, subject.log.head_seq, entry_filter, self._wake)
-        place.restart(await starts.seq(subject.log, entry_filter))
+        place = self._place(subject, subject.log.head_seq)
+        place.restart(await starts.seq(subject.log, self._filter(subject)))
         if subject.log.closed:
             self._later.append(later(subject, place.seq, place.offset))
         else:
@@ -136,7 +137,13 @@ class Subscription:
     def _join(self, subject: Subject) -> None:
         """A session that has begun just now."""
         if subject.log.session_id not in self._places:
-            self._follow(Place(subject, 0, self._filter(subject), self._wake))
+            self._follow(self._place(subject, 0))
+
+    def _place(self, subject: Subject, seq: int) -> Place:
+        if self._request.view == View.VIEW_TEXT:
+            omit_echo = self._request.omit_echo
+            return TextPlace(subject, seq, self._filter(subject), self._wake, self._clock, omit_echo=omit_echo)
+        return Place(subject, seq, self._filter(subject), self._wake)
 
     def _filter(self, subject: Subject) -> EntryFilter | None:
         wanted = self._request.filter
@@ -231,7 +238,7 @@ class Subscription:
         if ended.seq < ended.head_seq or (self._request.snapshot and ended.has_terminal):
             subject = self._find_again(ended)
             if subject is not None:
-                self._opened = place = Place(subject, ended.seq, self._filter(subject), self._wake)
+                self._opened = place = self._place(subject, ended.seq)
                 place.introduced = True
                 self._follow(place)
                 return

@@ -26,7 +26,7 @@ from sightline.v1.session_service_pb2 import (
     SubscribeResponse,
     View,
 )
-from sightline_server.errors import BadField, NotYetBuilt, SightlineError, TooManySessionsNamed
+from sightline_server.errors import BadField, SightlineError, TooManySessionsNamed
 from sightline_server.subscription.pages import page
 from sightline_server.subscription.subscription import Subscription
 from support.logs import EPOCH, Sessions, trim
@@ -184,8 +184,11 @@ async def test_ten_thousand_sessions_may_be_named_and_no_more() -> None:
     assert len(await everything(sessions, ask(*["a"] * 10_000))) > 1
     with pytest.raises(TooManySessionsNamed):
         await everything(sessions, ask(*["a"] * 10_001))
-    with pytest.raises(NotYetBuilt):
-        await everything(sessions, ask("a", view=View.VIEW_TEXT))
+
+
+async def test_an_echo_is_left_out_of_text_alone() -> None:
+    with pytest.raises(BadField):
+        await everything(await two(), ask("a", view=View.VIEW_RAW, omit_echo=True))
 
 
 async def test_cursors_of_other_sessions_are_passed_over() -> None:
