@@ -139,6 +139,7 @@ class Client:
         log_steps: bool = False,
         holder: requests.HolderWord = "auto",
         watch_files: bool | None = None,
+        host: str = "",
     ) -> Session:
         """Starts a command, steps and a command, or steps alone, or adopts a pane, and returns when it runs.
 
@@ -160,6 +161,8 @@ class Client:
             holder: what holds the command so that it outlives the server: `tmux`, `screen` and `script` hold a terminal, of 80 by
                 24 where none is given; `auto` is the server's choice.
             watch_files: changes of files below `cwd` become `file_changed` events; None: the server's choice.
+            host: run it there, over ssh as the server's user has configured it; empty: on the server's own host. There `cwd` is
+                one of its directories (None: the home), and `env` is added to what a login has.
         """
         steps = list(steps)
         if (argv is None and recipe is None and not steps) == (tmux is None):
@@ -178,9 +181,10 @@ class Client:
                 steps=steps,
                 log_steps=log_steps,
                 holder=holder,
+                host=host,
             )
         else:
-            request = v1.CreateRequest(name=name, labels=labels, tmux=tmux, request_id=_id(request_id))
+            request = v1.CreateRequest(name=name, labels=labels, tmux=tmux, host=host, request_id=_id(request_id))
         if watch_files is not None:
             request.watch_files = requests.watch_files(watch_files)
         return (await self._call(self.stub.Create, request)).session
@@ -190,6 +194,7 @@ class Client:
         target: str,
         *,
         socket_path: str = "",
+        host: str = "",
         name: str = "",
         labels: Mapping[str, str] | None = None,
         request_id: str | None = None,
@@ -199,11 +204,13 @@ class Client:
         Args:
             target: `session:window.pane`, or a pane id such as `%3`.
             socket_path: the socket of its tmux server; empty: the user's default one.
+            host: where; as in `create`.
             name: as in `create`.
             labels: as in `create`.
             request_id: as in `create`.
         """
-        return await self.create(tmux=Tmux(target=target, socket_path=socket_path), name=name, labels=labels, request_id=request_id)
+        pane = Tmux(target=target, socket_path=socket_path)
+        return await self.create(tmux=pane, host=host, name=name, labels=labels, request_id=request_id)
 
     async def adopt_typescript(
         self,

@@ -153,6 +153,7 @@ def create(
     steps: Iterable[Step] = (),
     log_steps: bool = False,
     holder: HolderWord = "auto",
+    host: str = "",
 ) -> CreateRequest:
     """A request for a command, or for what a recipe says with the rest put over it; see `Client.create`."""
     if isinstance(argv, str):
@@ -163,10 +164,15 @@ def create(
     made.name = name or made.name
     made.request_id = new_request_id() if request_id is None else request_id
     made.labels.update(labels or {})
-    made.cwd = os.path.abspath(cwd) if cwd is not None else made.cwd or os.getcwd()
-    variables = environment(None) | dict(made.env) if env is None else dict(made.env) | environment(env)
-    made.env.update(variables)
-    made.clear_env = True
+    made.host = host or made.host
+    if made.host:  # the caller's own directory and environment mean nothing there
+        made.cwd = made.cwd if cwd is None else os.fspath(cwd)
+        made.env.update(env or {})
+    else:
+        made.cwd = os.path.abspath(cwd) if cwd is not None else made.cwd or os.getcwd()
+        variables = environment(None) | dict(made.env) if env is None else dict(made.env) | environment(env)
+        made.env.update(variables)
+        made.clear_env = True
     made.log_steps = log_steps or made.log_steps
     all_steps = [*steps, *made.steps]
     del made.steps[:]

@@ -25,6 +25,13 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--socket", metavar="PATH", default="", help="the tmux server's socket; default: the one you are in, else yours"
     )
+    parser.add_argument(
+        "--host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="where, by ssh; repeatable to list; default: the server's host",
+    )
     parser.add_argument("--typescript", metavar="FILE", default="", help="instead of a pane: a file that `script -f` writes")
     parser.add_argument("--screen", metavar="SESSION", default="", help="instead of a pane: a GNU screen session, NAME or PID.NAME")
     parser.add_argument(
@@ -36,18 +43,25 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-async def _adopt(chosen: argparse.Namespace) -> int:
-    from sightline_cli import printing, reach  # noqa: PLC0415
-
+def _check(chosen: argparse.Namespace) -> None:
+    """Raises Complaint for options that do not go together."""
     targets = [target for target in (chosen.pane, chosen.typescript, chosen.screen) if target]
     if len(targets) > 1:
         raise Complaint(f"{' and '.join(targets)} are two sessions: adopt one after the other", codes.USAGE)
     if chosen.window is not None and (not chosen.screen or chosen.window < 0):
         raise Complaint("--window is the number of a window of a screen session: give --screen SESSION too", codes.USAGE)
+    if targets and len(chosen.host) > 1:
+        raise Complaint(f"{' and '.join(chosen.host)} are two hosts: say on which of them {targets[0]} is", codes.USAGE)
     if not targets and chosen.name:
         raise Complaint(
             "--name needs the pane to adopt: sightline adopt TARGET --name NAME (`sightline adopt` lists them)", codes.USAGE
         )
+
+
+async def _adopt(chosen: argparse.Namespace) -> int:
+    from sightline_cli import printing, reach  # noqa: PLC0415
+
+    _check(chosen)
     async with reach.server(chosen) as client:
         if chosen.typescript:
             session = await client.adopt_typescript(chosen.typescript, name=chosen.name)
@@ -58,12 +72,14 @@ async def _adopt(chosen: argparse.Namespace) -> int:
             print(printing.to_json(session) if chosen.json else session.name)
             return codes.OK
         if chosen.pane:
-            session = await client.adopt(chosen.pane, socket_path=chosen.socket or own_socket(), name=chosen.name)
+            host = "".join(chosen.host)
+            socket = chosen.socket or ("" if host else own_socket())
+            session = await client.adopt(chosen.pane, socket_path=socket, host=host, name=chosen.name)
             print(printing.to_json(session) if chosen.json else session.name)
             return codes.OK
-        socket = chosen.socket or own_socket()
-        directories = [os.path.abspath(directory) for directory in chosen.dir]  # noqa: ASYNC240 - once, before anything waits
-        found = await client.discover(socket_paths=[socket] if socket else [], directories=directories)
+        socket = chosen.socket or ("" if chosen.host else own_socket())
+        directories = [directory if chosen.host else os.path.abspath(directory) for directory in chosen.dir]  # noqa: ASYNC240 - once
+        found = await client.discover(hosts=chosen.host, socket_paths=[socket] if socket else [], directories=directories)
     if chosen.json:
         for candidate in found.candidates:
             print(printing.to_json(candidate))
@@ -90,7 +106,7 @@ def _list(found: DiscoverResponse) -> None:
 
 
 def _row(candidate: Candidate) -> tuple[str, ...]:
-    notes = []
+    notes = [f"--host {candidate.host}"] * bool(candidate.host)
     if candidate.session_id:
         notes.append("followed already")
     elif candidate.piped:

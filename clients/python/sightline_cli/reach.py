@@ -95,13 +95,14 @@ async def own_server() -> AsyncIterator[str]:
 
     from sightline_server.app import Application  # noqa: PLC0415
     from sightline_server.errors import SightlineError  # noqa: PLC0415
-    from sightline_server.settings import Settings  # noqa: PLC0415
+    from sightline_server.settings import Settings, load  # noqa: PLC0415
 
     # A home's path must leave room for the names of sockets in it.
     base = tempfile.gettempdir()
     home = Path(tempfile.mkdtemp(prefix="sightline-", dir=base if len(base) < MAX_SOCKET - 40 else "/tmp"))  # noqa: S108 - mkdtemp: 0700
-    settings = Settings(home=home, memory=True, grpc_address=None, web_address=None)
     try:
+        ssh = load({"home": str(home)}, os.environ).ssh
+        settings = Settings(home=home, memory=True, grpc_address=None, web_address=None, ssh=ssh)
         application = Application(settings)
         await application.start()
         try:

@@ -27,7 +27,8 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what holds the command's terminal over a restart of the server; implies --tty; default: tmux",
     )
-    parser.add_argument("--cwd", metavar="DIR", help="the directory to run in; default: this one")
+    parser.add_argument("--host", metavar="NAME", default="", help="run it on another host, by ssh; default: the server's own")
+    parser.add_argument("--cwd", metavar="DIR", help="the directory to run in; default: this one, on another host the home there")
     parser.add_argument(
         "--env", metavar="K=V", type=pair, action="append", default=[], help="add a variable to the environment; repeatable"
     )
@@ -82,7 +83,8 @@ async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool,
             terminal=size,
             stdin_open=stdin_open,
             cwd=chosen.cwd or None,
-            env=environment(None) | variables | dict(chosen.env),
+            env=({} if chosen.host else environment(None)) | variables | dict(chosen.env),
+            host=chosen.host,
             labels=dict(chosen.label),
             recipe=planned,
             steps=steps,
@@ -162,6 +164,7 @@ If no server runs, the same happens within this process, and nothing is kept."""
         ("sightline run --tty -- htop", "a full-screen program in a terminal of its own"),
         ("sightline run --cwd ~/src --env CI=1 -- ./test.sh | tee log", "as in any pipeline"),
         ("tar c . | sightline run --stdin -- ssh host tar x", "with standard input passed on"),
+        ("sightline run --host build1 --cwd /src -- make", "on another host, with nothing installed there; `build1` as for ssh"),
         ("sightline run --worktree fix -- make", "in a git worktree of the branch fix, beside the repository"),
         ("sightline run --recipe web --set PORT=8080", "the steps of recipes/web.toml in the home, then its command"),
     ),

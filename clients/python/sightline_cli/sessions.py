@@ -92,7 +92,8 @@ def _row(session: Session, now: float) -> tuple[str, ...]:
         state += f", {say.capture(session.capture)}"
     end = say.ending(session.outcome, exit_code_of(session), session.signal) if session.outcome else ""
     age = people.age(now - seconds(session.create_time))
-    return session.name, state, say.kind(session.kind), age, str(session.head_seq), what(session), end
+    name = f"{session.name}@{session.host}" if session.host else session.name
+    return name, state, say.kind(session.kind), age, str(session.head_seq), what(session), end
 
 
 def seconds(moment: Timestamp) -> float:

@@ -165,14 +165,14 @@ class Registry:
 
     def find(self, session: str) -> Session:
         """By id or name: the live one, else the newest ended one of that name."""
-        name = names.without_host(session, self._hostname)
+        name, _, host = names.without_host(session, self._hostname).partition("@")
         found = self._live.get(name) or self._by_name.get(name) or self._ended.get(name)
-        if found is not None:
-            return found
-        row = self._store.row(name) or self._store.newest_named(name)
-        if row is None:
+        if found is None:
+            row = self._store.row(name) or self._store.newest_named(name)
+            found = None if row is None else self._live.get(row.session_id) or self._ended_session(row)
+        if found is None or (host and found.record.host != host):
             raise SessionNotFound(session=session if len(session) <= MAX_REPEATED else f"{session[:MAX_REPEATED]}...")
-        return self._live.get(row.session_id) or self._ended_session(row)
+        return found
 
     def live(self) -> Sequence[Session]:
         """All that have not ended."""
