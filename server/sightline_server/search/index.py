@@ -176,6 +176,8 @@ class Index:
 
     def _close(self) -> None:
         for connection in {id(one): one for one in (self._reader, self._writer)}.values() if hasattr(self, "_writer") else ():
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("SELECT 1")  # else an interruption that met nothing would interrupt SQLite's own closing
             connection.close()
 
     def interrupt(self) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from sightline_server.errors import DiskFull, SightlineError
+from sightline_server.errors import SightlineError
 from sightline_server.log import record
 from sightline_server.search.index import Index, Progress
 from sightline_server.search.lines import Line, Lines
@@ -79,9 +79,13 @@ class Indexer:
         index: not open yet.
         path: its file; None: it is in memory.
         reader: makes one who reads the logs.
+        tidy_seconds: between looks for what retention took.
     """
 
-    def __init__(self, index: Index, path: Path | None, reader: Callable[[], Reader]) -> None:
+    def __init__(
+        self, index: Index, path: Path | None, reader: Callable[[], Reader], *, tidy_seconds: float = TIDY_SECONDS
+    ) -> None:
+        self._tidy_seconds = tidy_seconds
         self._index = index
         self._path = path
         self._new_reader = reader
@@ -206,6 +210,9 @@ class Indexer:
             if self.is_open:
                 logger.warning("the search index was removed: it is made anew from the logs")
             self._index.close()
+            self.is_open = False
+            if self._path is not None and not self._path.exists():
+                self._check_room()
             self._index.open()
         elif not self._is_stale:
             return
@@ -274,7 +281,7 @@ class Indexer:
 
     def _tidy(self) -> None:
         """Removes what is gone: whole logs at once, what retention took off the others now and then."""
-        everything = time.monotonic() - self._tidied > TIDY_SECONDS
+        everything = time.monotonic() - self._tidied >= self._tidy_seconds
         for progress in [*self._known.progress.values()]:
             if progress.gone:
                 self._remove(progress.number, BEYOND)
@@ -294,9 +301,12 @@ class Indexer:
 
     def _advance(self, one: Behind) -> None:
         """Adds the next part of a log."""
-        if self._path is not None and free_bytes(self._path) < MIN_FREE:
-            raise DiskFull(path=self._path)
+        self._check_room()
         self._in_turn(lambda: self._add(one))
+
+    def _check_room(self) -> None:
+        if self._path is not None and free_bytes(self._path) < MIN_FREE:
+            raise NoRoom(f"less than {MIN_FREE >> 20} MiB are free on the disk of {self._path}")
 
     def _add(self, one: Behind) -> None:
         number = one.head.number
@@ -357,6 +367,10 @@ class Indexer:
     def _rest(self, seconds: float) -> None:
         with self._change:
             self._change.wait_for(lambda: self._stopping or time.monotonic() < self._urgent_until, seconds)
+
+
+class NoRoom(OSError):
+    """The disk has little room left, and that is for logs."""
 
 
 class Stopped(Exception):

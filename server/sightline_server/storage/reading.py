@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from sightline_server.errors import DatabaseDamaged
-from sightline_server.storage import layout
 from sightline_server.storage.contract import Block, Bounds, LogHead
 from sightline_server.storage.layout import BLOCK_COLUMNS, OUTLINE_COLUMNS, bounds_of, first_seq_of, is_whole, row_ids
 from sightline_server.storage.segments import Place, SegmentFiles
@@ -115,8 +114,10 @@ class SqliteReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection = layout.connect(path)
-        self._connection.execute("PRAGMA query_only=1")
+        # Read-only from the start: `layout.connect` takes the writer's lock for a moment, and a commit would find it taken.
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
         self._files = SegmentFiles(path.with_name(path.name + ".blocks"))
         self._blocks = BlockReader(self._connection, self._files, path)
 
