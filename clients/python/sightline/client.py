@@ -573,6 +573,7 @@ class Client:
         sources: Iterable[str] = (),
         channels: Iterable[ChannelName] = (),
         text: bool = False,
+        omit_echo: bool = False,
         pacing: v1.Pacing | None = None,
         snapshot: bool = False,
         until_caught_up: bool = False,
@@ -595,7 +596,8 @@ class Client:
             kinds: only these, such as `"output"`; none given: all.
             sources: only these, such as `"script:setup"`; none given: all.
             channels: of output only `"terminal"`, `"stdout"`, `"stderr"`; other events pass.
-            text: output as text without escape codes, made by the server.
+            text: output as text without escape codes, each line as it would stay on a terminal; made by the server.
+            omit_echo: with `text`: without the terminal's echo of what was typed through Sightline.
             pacing: how fast events may come, at most; None: as fast as they are read. Over the rate output and pieces of a message
                 are merged (`Event.first_seq` to `seq`) and the rest comes later, or output, then tool calls are left out behind a
                 `Gap`, if it says `ON_EXCESS_SHED`.
@@ -620,6 +622,7 @@ class Client:
             sources=sources,
             channels=channels,
             text=text,
+            omit_echo=omit_echo,
             pacing=pacing,
             snapshot=snapshot,
             until_caught_up=until_caught_up,

@@ -201,6 +201,7 @@ def subscribe(
     sources: Iterable[str],
     channels: Iterable[ChannelName],
     text: bool,
+    omit_echo: bool,
     pacing: Pacing | None,
     snapshot: bool,
     until_caught_up: bool,
@@ -216,6 +217,8 @@ def subscribe(
     named = [ref(session) for session in sessions]
     if not named:
         raise ValueError("name at least one session, or '*' for all")
+    if omit_echo and not text:
+        raise ValueError("omit_echo goes with text=True: of what is given as it was written nothing is left out")
     made = SubscribeRequest(
         sessions=named,
         after=None if after is None else Cursors(cursors=after),
@@ -230,6 +233,7 @@ def subscribe(
         snapshot=snapshot,
         until_caught_up=until_caught_up,
         heartbeat_interval=duration(heartbeat),
+        omit_echo=omit_echo,
     )
     if tail is not None:  # 0 is a start too, and not the same as none
         made.tail = tail

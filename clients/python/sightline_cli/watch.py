@@ -58,6 +58,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kinds", metavar="K,K", type=words, default=[], help="only these kinds of events, such as output,input,state_changed"
     )
+    parser.add_argument(
+        "--strip-ansi",
+        action="store_true",
+        help="output as text: without escape codes, a progress bar as it ended; from the server",
+    )
+    parser.add_argument(
+        "--no-echo", action="store_true", help="with --strip-ansi: without the terminal's echo of what was typed through sightline"
+    )
     parser.add_argument("--interval", metavar="TIME", type=duration, help="gather for so long (200ms, 2s); an error comes at once")
     parser.add_argument(
         "--max-rate", metavar="N", type=count, default=0, help="at most N events a second: more is merged, or waits"
@@ -80,6 +88,8 @@ async def _watch(chosen: argparse.Namespace) -> int:
         raise Complaint("--text adds to --json: give both, or neither (output is shown as it is)", codes.USAGE)
     if chosen.shed and not chosen.max_rate:
         raise Complaint("--shed says what happens over --max-rate: give both, or neither", codes.USAGE)
+    if chosen.no_echo and not chosen.strip_ansi:
+        raise Complaint("--no-echo goes with --strip-ansi: give both, or neither (output is shown as it is)", codes.USAGE)
     several = len(chosen.sessions) > 1 or chosen.sessions == ["*"]
     if several and chosen.from_seq is not None:
         raise Complaint("--from-seq names an event of one session: give one", codes.USAGE)
@@ -96,6 +106,8 @@ async def _watch(chosen: argparse.Namespace) -> int:
         stream = client.subscribe(
             *chosen.sessions,
             kinds=kinds,
+            text=chosen.strip_ansi,
+            omit_echo=chosen.no_echo,
             pacing=pacing(chosen.interval, chosen.max_rate, coalesce=chosen.coalesce, shed=chosen.shed),
             until_caught_up=chosen.until_caught_up,
             on_disconnect=connection.lost,
@@ -139,6 +151,7 @@ Ctrl-C ends watch and never the session; the exit code says nothing of the sessi
     examples=(
         ("sightline watch build", "what build writes from here on, after a look back"),
         ("sightline watch build --from-start --until-caught-up > build.log", "its whole output, as a file"),
+        ("sightline watch build --strip-ansi | grep -i error", "its output as plain text, for other programs"),
         ("sightline watch web db --since 10m", "two sessions side by side, from ten minutes ago"),
         ("sightline watch web --max-rate 10 --shed", "ten pieces a second however much it writes"),
         ("sightline watch '*' --json --kinds state_changed,completed", "what happens to all sessions, for a program"),

@@ -117,3 +117,26 @@ def test_a_reader_that_leaves_ends_it_quietly(served: Sightline) -> None:
     watching.process.stdout.close()
     code, _, err = watching.ended()
     assert (code, err) == (128 + signal.SIGPIPE, b"")
+
+
+def test_stripped_of_escape_codes_it_is_text_and_a_progress_bar_is_as_it_ended(served: Sightline) -> None:
+    script = r"""printf '\033[1;32mok\033[0m one\n'; for i in 1 2 3; do printf '\r%d0%%' $i; done; printf '\n\033]0;title\007done\n'"""
+    served.run("run", "--tty", "--name", "build", "--", "sh", "-c", script)
+    assert served.out("watch", "build", "--from-start", "--strip-ansi") == "ok one\n30%\ndone\n"
+
+
+def test_stripped_it_shows_a_prompt_that_waits_and_leaves_the_echo_out_when_asked(served: Sightline) -> None:
+    script = r"""printf '\033[1mname? \033[0m'; read name; printf "hello $name\n"; cat"""
+    served.run("run", "-d", "--tty", "--name", "ask", "--", "sh", "-c", script)
+    quiet = served.start("watch", "ask", "--from-start", "--strip-ansi", "--no-echo")
+    quiet.expect(b"name? ")
+    served.run("send", "ask", "Ada", "--enter")
+    quiet.expect(b"hello Ada\n")
+    served.run("send", "ask", "--eof")
+    assert quiet.ended() == (0, b"name? \nhello Ada\n", b"")
+    assert served.out("watch", "ask", "--from-start", "--strip-ansi") == "name? Ada\nhello Ada\n"
+
+
+def test_an_echo_is_left_out_of_text_alone(served: Sightline) -> None:
+    refused = served.run("watch", "build", "--no-echo", code=2)
+    assert b"--strip-ansi" in refused.stderr
