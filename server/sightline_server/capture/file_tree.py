@@ -117,6 +117,8 @@ class Tree:
                     is_directory = entry.is_dir(follow_symlinks=False)
                     if self._is_ignored(node, entry.name, is_directory=is_directory):
                         continue
+                    if is_directory and entry.name in node.children:
+                        continue
                     if is_directory:
                         child = node.children[entry.name] = Node(self, entry.path, node.chain)
                         below.append(child)
@@ -216,12 +218,22 @@ class Tree:
                     node.children[name] = made
 
     def _rename(self, node: Node, path: str, above: ignored.Chain) -> None:
-        """A directory has another path, and so has all below it."""
-        node.path = path
-        own = ignored.read(path)
-        node.chain = (own, *above) if own is not None else above
-        for name, child in node.children.items():
+        """A directory has another path, and so has all below it. What appeared in it just before may not have been found."""
+        node.path, node.chain = path, above
+        known = list(node.children.items())
+        self._enter(node, told=True)
+        for name, child in known:
             self._rename(child, os.path.join(path, name), node.chain)
+
+    def _enter(self, node: Node, *, told: bool) -> None:
+        """Takes note of what is in a directory, and watches what is not watched below it."""
+        for child in self._scan(node, told=told):
+            made = self._watch(child.path, node.chain, told=told)
+            name = os.path.basename(child.path)
+            if made is not None:
+                node.children[name] = made
+            else:
+                node.children.pop(name, None)
 
     def settle(self) -> None:
         """What left and did not come anywhere is gone."""
@@ -245,13 +257,7 @@ class Tree:
         node.children.clear()
         node.files.clear()
         node.chain = above
-        for child in self._scan(node, told=False):
-            made = self._watch(child.path, node.chain, told=False)
-            name = os.path.basename(child.path)
-            if made is not None:
-                node.children[name] = made
-            else:
-                node.children.pop(name, None)
+        self._enter(node, told=False)
 
 
 def inode(path: str) -> int:

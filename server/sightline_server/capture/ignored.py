@@ -21,8 +21,8 @@ NEVER_DIRECTORIES = frozenset(
     }
 )  # fmt: skip
 """Directories of these names, wherever they are."""
-NEVER_FILES = frozenset({".git", ".DS_Store", "4913"})
-"""Files of these names: a worktree's link, a desktop's note, what vim writes to see whether it may."""
+NEVER_FILES = frozenset({".git", ".DS_Store"})
+"""Files of these names: a worktree's link, a desktop's note."""
 NEVER_ENDINGS = (".pyc", ".pyo", ".swp", ".swo", ".swx", "~")
 NEVER_BEGINNINGS = (".#", ".~lock.")
 SYSTEM = frozenset({"/proc", "/sys", "/dev", "/run"})  # no files of anybody's work, and endless
