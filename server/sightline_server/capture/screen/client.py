@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sightline_server import errors
+from sightline_server.capture import processes
 
 PATIENCE = 5.0  # seconds for screen to answer
 TICK_SECONDS = 0.001  # between looks at a pipe
@@ -89,7 +90,11 @@ class ScreenProgram:
         return None if answer.returncode else os.fsdecode(answer.stdout)
 
     async def feed(self, session: str, lines: bytes) -> None:
-        """Has a session execute lines of commands that need no window, and waits until it has. Raises as `sessions`."""
+        """Has a session execute lines of commands that need no window, and waits until it has.
+
+        Raises as `sessions`, and `ScreenNotFound` when the session is gone.
+        """
+        pid = int(session.partition(".")[0])
         ours, theirs = os.pipe()
         try:
             try:
@@ -98,7 +103,9 @@ class ScreenProgram:
                 os.close(theirs)
             await self.command(session, NO_WINDOW, "source", f"/proc/{os.getpid()}/fd/{ours}")
             async with asyncio.timeout(PATIENCE):
-                while _waiting(ours):  # noqa: ASYNC110 - nobody would set an event
+                while _waiting(ours):
+                    if processes.identify(pid) is None:
+                        raise errors.ScreenNotFound(name=session)
                     await asyncio.sleep(TICK_SECONDS)
         except TimeoutError:
             raise errors.ScreenSilent(session=session, seconds=PATIENCE) from None

@@ -1,8 +1,9 @@
 """What can be done with a window of screen: typing, its echo, its picture.
 
 What is typed goes through screen's registers and `paste`, not through `stuff`: the latter's text stands in an argv that everybody
-may read, goes to the copy mode of whoever is looking back just now, and hangs screen 4.09 for good when a program does not read
-what it got before (a loop without an end, seen). Knows the window and the `screen` program, nothing of sinks.
+may read, and it hangs screen 4.09 for good when a program does not read what it got before (a loop without an end, seen). While the
+window's owner reads back in copy mode, screen gives either to that mode, and tells nobody: it is not known here.
+Knows the window and the `screen` program, nothing of sinks.
 """
 
 from __future__ import annotations
@@ -176,7 +177,8 @@ class Hand:
             try:
                 await self._program.command(self.session, self.window.number, "paste", "".join(names))
             finally:
-                await self._program.feed(self.session, "".join(cleared).encode("ascii"))
+                with suppress(errors.ScreenNotFound):  # what was typed may have ended it
+                    await self._program.feed(self.session, "".join(cleared).encode("ascii"))
         except errors.SightlineError as error:
             raise self._gone(str(error)) from None
 

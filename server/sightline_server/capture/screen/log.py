@@ -111,7 +111,7 @@ class ScreenLog(_Shared):
         self._last = numbers[-1] if numbers else 0
         if not numbers:
             _make(self._path(0))
-        with suppress(errors.ScreenSilent, errors.ScreenNotInstalled):
+        with suppress(errors.ScreenSilent, errors.ScreenNotInstalled, errors.ScreenNotFound):
             if self.is_ours(unknown=True):
                 await self._write_to(self._last + 1)
         self._follow()
@@ -121,7 +121,7 @@ class ScreenLog(_Shared):
         if not self.is_ours(unknown=True):
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, SWITCHED_OFF)
             return
-        with suppress(errors.ScreenSilent):  # at the next look, then
+        with suppress(errors.ScreenSilent, errors.ScreenNotFound):  # at the next look, then
             if self._path(self._last).stat().st_size > FILE_BYTES:
                 await self._write_to(max(self._numbers()) + 1)
             elif self._named:
@@ -176,7 +176,8 @@ class ScreenLog(_Shared):
         window = self._place.window
         path = self._path(number)
         _make(path)
-        name = os.fsencode(self._sink.directory).replace(b"%", b"%%") + b"/log.%d.%%n" % number
+        directory = os.fsencode(self._sink.directory).replace(b"%", b"%%").replace(b"^", b"^^")  # both mean something in a name
+        name = directory + b"/log.%d.%%n" % number
         await self._tell(window, "logfile", quoted(name))
         await self._tell(window, "logfile", "flush", "0")
         await self._tell(window, "log", "on")
