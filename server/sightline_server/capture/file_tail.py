@@ -35,7 +35,7 @@ from sightline.v1.event_pb2 import CaptureState, Channel, Event, Notice, OutputL
 
 from sightline_server import errors
 from sightline_server.capture.base import Sink
-from sightline_server.capture.inotify import GREW, Inotify, Watch
+from sightline_server.capture.inotify import CLOSED, GREW, Inotify, Watch
 from sightline_server.decode.lines import HOLD_SECONDS, cut_anywhere
 
 READ_BYTES = 256 * 1024  # in one look
@@ -45,6 +45,7 @@ POLL_SECONDS = 5.0  # between looks when nothing is told: a directory above was 
 MISSING_FIRST = 0.02  # s, between looks for a file that is gone; doubles up to MISSING_MOST
 MISSING_MOST = 1.0  # s
 HEAD_BYTES = 128  # a file is known by
+KNOWN_BYTES = 32  # of them, at least, to know one again that has no name any more: inodes are used again at once
 STOP_SECONDS = 1.0  # for a commit under way, before it is left alone
 BLOCK_BYTES = 64 * 1024  # file systems keep holes in units of at most this
 
@@ -152,6 +153,8 @@ class FileTail:
         self.path = path
         self.missing = False
         """No file is at the path, or not the one that is read."""
+        self.closed = False
+        """Somebody who could write to it has closed it, since it is followed."""
         self._sink = sink
         self._inotify = inotify
         self._source = source
@@ -230,6 +233,19 @@ class FileTail:
         place = self._place or self._load()
         return (place.device, place.inode) if place else None
 
+    def relocate(self, path: Path) -> bool:
+        """The file has lost its name and is found under this one, from now on. False: that is another file, which is left alone."""
+        place = self._place or self._load()
+        if place is None or len(place.head) < 2 * KNOWN_BYTES:
+            return False
+        fd = self._same(path, place)
+        if fd < 0:
+            return False
+        os.close(fd)
+        self.path = path
+        self.look()
+        return True
+
     def look(self) -> None:
         """Something that the reader waits for may have come: looks now."""
         self._told(GREW)
@@ -250,6 +266,7 @@ class FileTail:
                 if self._glance():
                     return True
         if mask & ~GREW:
+            self.closed = self.closed or bool(mask & CLOSED)
             self._changed()
         self._asleep = False
         self._wake.set()
@@ -440,12 +457,23 @@ class FileTail:
         with suppress(OSError), os.scandir(self.path.parent) as entries:
             for entry in entries:
                 if entry.inode() == place.inode and entry.is_file(follow_symlinks=False):
-                    with suppress(errors.FileNotThere, errors.FileUnreadable):
-                        fd = _open(Path(entry.path))
-                        head = bytes.fromhex(place.head)
-                        if os.fstat(fd).st_dev == place.device and os.pread(fd, len(head), 0) == head:
-                            return fd
-                        os.close(fd)
+                    fd = self._same(Path(entry.path), place)
+                    if fd >= 0:
+                        return fd
+        return -1
+
+    def _same(self, path: Path, place: _Place) -> int:
+        """A descriptor of the file that was read before; -1: what is at the path is not that."""
+        try:
+            fd = _open(path)
+        except (errors.FileNotThere, errors.FileUnreadable):
+            return -1
+        status, head = os.fstat(fd), bytes.fromhex(place.head)
+        offset = place.at + max(0, self._position - place.base)
+        known = (status.st_dev, status.st_ino) == (place.device, place.inode) and status.st_size >= offset
+        if known and os.pread(fd, len(head), 0) == head:
+            return fd
+        os.close(fd)
         return -1
 
     async def _begin(self, fd: int, place: _Place) -> None:

@@ -17,8 +17,9 @@ from sightline_server.errors import WatchLimit
 
 GREW = 0x2  # IN_MODIFY: bytes were added to a file
 APPEARED = 0x100  # IN_CREATE, and here IN_MOVED_TO as well: a file has a name now
-CHANGED = 0x4  # IN_ATTRIB, and here also: closed by a writer, renamed, removed. Of files only
-_FILE = 0x4 | 0x8 | 0x400 | 0x800  # IN_ATTRIB (also when a name goes), IN_CLOSE_WRITE, IN_DELETE_SELF, IN_MOVE_SELF
+CHANGED = 0x4  # IN_ATTRIB, and here also: renamed, removed. Of files only
+CLOSED = 0x8  # IN_CLOSE_WRITE: somebody who could write has closed it. Of files only
+_FILE = 0x4 | 0x400 | 0x800  # IN_ATTRIB (also when a name goes), IN_DELETE_SELF, IN_MOVE_SELF
 _MOVED_TO = 0x80
 _OVERFLOW = 0x4000  # IN_Q_OVERFLOW: the kernel dropped some, nobody knows whose
 _IGNORED = 0x8000  # IN_IGNORED: the directory is gone, or no longer watched
@@ -31,7 +32,7 @@ GATHER_SECONDS = 0.008  # from one look to the next while it is busy
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Callback = Callable[[int], bool | None]
-"""Called with `GREW`, `APPEARED`, `CHANGED` or some of these, once for all that happened since the loop last looked.
+"""Called with `GREW`, `APPEARED`, `CHANGED`, `CLOSED` or some of these, once for all that happened since the loop last looked.
 
 True: that began some work, which had better be shared if there is much of it.
 """
@@ -72,8 +73,8 @@ class Inotify:
         return self._watch(os.fsencode(directory), GREW | APPEARED | _MOVED_TO, callback)
 
     def watch_file(self, fd: int, callback: Callback) -> Watch:
-        """As `watch`, for a file that is open here: `GREW` also when it shrinks, `CHANGED`. Raises `WatchLimit`."""
-        return self._watch(b"/proc/self/fd/%d" % fd, GREW | _FILE, callback)
+        """As `watch`, for a file that is open here: `GREW` also when it shrinks, `CHANGED`, `CLOSED`. Raises `WatchLimit`."""
+        return self._watch(b"/proc/self/fd/%d" % fd, GREW | CLOSED | _FILE, callback)
 
     def _watch(self, path: bytes, mask: int, callback: Callback) -> Watch:
         number = _libc.inotify_add_watch(self._fd, path, mask)
@@ -130,7 +131,7 @@ class Inotify:
             elif mask & _IGNORED:
                 self._callbacks.pop(number, None)
             else:
-                seen = mask & (GREW | APPEARED) | (APPEARED if mask & _MOVED_TO else 0) | (CHANGED if mask & _FILE else 0)
+                seen = mask & (GREW | APPEARED | CLOSED) | (APPEARED if mask & _MOVED_TO else 0) | (CHANGED if mask & _FILE else 0)
                 happened[number] = happened.get(number, 0) | seen
         began = False
         for number, mask in happened.items():

@@ -177,6 +177,17 @@ def type_bytes(started: Started, data: bytes) -> None:
         os.close(fd)
 
 
+def unread(started: Started) -> int:
+    """How many bytes of what was typed still are in the program's stdin. Raises FileNotFoundError when that is closed."""
+    if started.stdin is None:
+        raise FileNotFoundError
+    fd = _open(started, started.stdin)
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+    finally:
+        os.close(fd)
+
+
 def _write_whole(fd: int, data: bytes) -> bool:
     """Writes all of it and says True, or nothing."""
     if not _fits(fd, len(data)):

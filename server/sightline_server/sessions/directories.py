@@ -216,8 +216,10 @@ class Directories:
             return False
         ended = session.end_time.ToNanoseconds()
         header = discovery.read_header(file.path)
-        older = header is not None and 0 < header.started <= ended - SECOND
-        if older and (not written or session.outcome == Outcome.OUTCOME_RELEASED):
+        began = header.started if header else 0
+        if session.outcome == Outcome.OUTCOME_RELEASED:
+            return began <= ended
+        if 0 < began <= ended - SECOND and not written:
             return True
         return file.modified <= ended
 

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 START_SECONDS = 10.0  # for the relay, `script`, the launcher and the program to come up
 TICK_SECONDS = 0.002  # between looks at what has no event
 MAX_INPUT = 4095  # bytes that a terminal takes before its program reads
+ROOM_SECONDS = 0.5  # for a program that reads to make room
+PASSING_SECONDS = 0.02  # for what was typed to be seen in the terminal
 NOT_STARTED = "the server went down before the program was started"
 TERM = "xterm-256color"  # what a terminal is that nobody looks at
 SHELL_LINE = 'exec "$@" >/dev/null'  # what `script` shows of the output is nobody's
@@ -79,6 +81,7 @@ class HeldSource:
         self._timing = self._typescript.with_suffix(".timing")
         self._recording = Recording(sink, inotify, lookout, self._typescript, self._timing)
         self._started: Started | None = None
+        self._passing = (0.0, 0)  # loop time and size of what was typed last
         self._relay_gone: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
 
@@ -124,7 +127,7 @@ class HeldSource:
 
     async def send(self, typed: Typed) -> None:
         """See `Source`."""
-        self._type(_bytes(typed))
+        await self._type(_bytes(typed))
 
     async def echo_is_off(self) -> bool:
         """See `Source`."""
@@ -138,7 +141,7 @@ class HeldSource:
 
     async def interrupt(self) -> None:
         """See `Source`."""
-        self._type(INTERRUPT)
+        await self._type(INTERRUPT)
 
     async def resize(self, columns: int, rows: int) -> None:
         """See `Source`."""
@@ -261,23 +264,34 @@ class HeldSource:
 
     # --- its terminal
 
-    def _type(self, data: bytes) -> None:
-        """Types all of it or nothing, and no more than the terminal takes now."""
+    async def _type(self, data: bytes) -> None:
+        """Types all of it or nothing, and no more than the terminal takes."""
         if self._started is None:
             raise self._gone()
+        loop = asyncio.get_running_loop()
         try:
-            fd = self._open_terminal()
-            try:
-                waiting = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0]
-            finally:
-                os.close(fd)
-            if waiting + len(data) > MAX_INPUT:
-                raise errors.InputBlocked(session=self._sink.session_name)
+            deadline = loop.time() + ROOM_SECONDS
+            while self._waiting(self._started) + len(data) > MAX_INPUT:
+                if loop.time() > deadline:
+                    raise errors.InputBlocked(session=self._sink.session_name)
+                await asyncio.sleep(PASSING_SECONDS)
             relay_link.type_bytes(self._started, data)
+            self._passing = (loop.time(), len(data))
         except relay_link.Blocked:
             raise errors.InputBlocked(session=self._sink.session_name) from None
         except OSError:
             raise self._gone() from None
+
+    def _waiting(self, started: Started) -> int:
+        """How much of what was typed the program has not read: in the pipe, in its terminal, or on its way between."""
+        fd = self._open_terminal()
+        try:
+            there = int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4))[0])
+        finally:
+            os.close(fd)
+        typed, size = self._passing
+        passing = size if asyncio.get_running_loop().time() - typed < PASSING_SECONDS else 0
+        return relay_link.unread(started) + there + passing
 
     def _gone(self) -> errors.SightlineError:
         return errors.NoInput(session=self._sink.session_name, why="its terminal is closed")

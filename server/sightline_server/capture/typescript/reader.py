@@ -78,8 +78,8 @@ class TypescriptReader:
             self._recall()
         else:  # the timing counts from the first file's beginning, or is about to be replaced as well
             self._base = 0
-        if offset:
-            self._learn_start(os.pread(fd, typescript.MAX_FRAME, 0), waited=True)
+        if offset and not self._learn_start(os.pread(fd, typescript.MAX_FRAME, 0), waited=True):
+            self._start = 0  # it was decided before
 
     def close(self) -> None:
         """Closes the timing."""

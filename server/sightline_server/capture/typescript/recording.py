@@ -87,15 +87,13 @@ class Recording:
     async def writer(self) -> Writer | None:
         """Who writes it now; None: nobody that can be seen."""
         self._told = True
-        return await self._find_writer()
+        return await self._find_writer() if self._tail.opened() >= 0 else None
 
     async def _find_writer(self) -> Writer | None:
         file = self._tail.file()
         found = await self._lookout.of(file, 0 if self._told else LOOK_SECONDS / 2) if file else ()
         self._told = False
-        self._writer = next((one for one in found if one.program == "script"), found[0] if found else None)
-        self._seen = self._seen or self._writer is not None
-        return self._writer
+        return next((one for one in found if one.program == "script"), found[0] if found else None)
 
     async def over(self) -> Ending:
         """Waits until it is over and all of it is committed; how it ended. Raises what the sink raised."""
@@ -116,12 +114,14 @@ class Recording:
     async def _is_over(self) -> bool:
         if self._writer and self._still_writes(self._writer):
             return False
-        if await self._find_writer():
-            if self._tail.opened() < 0 and self._tail.missing and self._writer:
-                self._tail.path = Path(self._writer.path)  # its name is gone, and its writer has it
-                self._tail.look()
+        writer = await self._find_writer()
+        if writer and self._tail.missing and self._tail.opened() < 0 and not self._tail.relocate(Path(writer.path)):
+            writer = None  # the file is gone for good, and another one has got its inode
+        self._writer = writer
+        self._seen = self._seen or writer is not None
+        if writer:
             return False
-        if self._reader.footer or self._seen:
+        if self._reader.footer or self._seen or self._tail.closed:
             return True
         if self._tail.opened() < 0:
             return time.monotonic() - self._began > QUIET_SECONDS
