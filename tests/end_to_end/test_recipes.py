@@ -263,7 +263,8 @@ def test_terminate_within_a_step_ends_its_tree_and_nothing_follows(grpc_stub: St
 
 
 def test_an_interrupt_of_a_step_is_the_end_also_where_it_may_fail(grpc_stub: Stub, tmp_path: Path) -> None:
-    session = cook(grpc_stub, tmp_path, [script("echo up; sleep 600", allow_failure=True), script("touch never")])
+    traps = "trap 'exit 130' INT; echo up; while :; do sleep 0.05; done"  # a shell that is just forking loses an interrupt
+    session = cook(grpc_stub, tmp_path, [script(traps, allow_failure=True), script("touch never")])
     wait_for_output(grpc_stub, session, b"up\n")
     grpc_stub.Interrupt(pb.InterruptRequest(session=session.id))
     assert completed(follow(grpc_stub, session.id)).outcome == Outcome.OUTCOME_INTERRUPTED

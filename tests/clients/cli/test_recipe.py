@@ -144,7 +144,8 @@ def test_the_steps_of_a_recipe_follow_the_worktree_that_was_asked_for(served: Si
 
 
 def test_ctrl_c_ends_the_recipe(served: Sightline, tmp_path: Path) -> None:
-    put(served, '[[step]]\nsource = "docker"\nscript = "echo up; sleep 600"\n\n[command]\nargv = ["touch", "never"]\n')
+    traps = "trap 'exit 130' INT; echo up; while :; do sleep 0.05; done"  # a shell that is just forking loses an interrupt
+    put(served, f'[[step]]\nsource = "docker"\nscript = "{traps}"\n\n[command]\nargv = ["touch", "never"]\n')
     program = served.start("run", "--recipe", "web", "--cwd", str(tmp_path))
     program.expect(b"up")
     program.signal(signal.SIGINT)

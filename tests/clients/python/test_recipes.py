@@ -69,6 +69,13 @@ def test_all_that_a_recipe_says_is_in_the_request() -> None:
     assert (made.command.terminal.columns, made.command.terminal.rows) == (120, 40)
 
 
+def test_the_recipe_of_the_docs_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+    made = parse(page.partition("```toml\n")[2].partition("```")[0], BRANCH="fix")
+    assert [step.source for step in made.steps] == ["git", "script:setup", "docker"]
+    assert made.steps[0].worktree.path == "../shop-fix"
+
+
 def test_little_is_needed() -> None:
     made = parse('[[step]]\nworktree = "fix"\n')
     assert list(made.steps) == [Step(source="git", worktree=Worktree(branch="fix"))]

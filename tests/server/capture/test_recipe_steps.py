@@ -118,7 +118,7 @@ async def test_terminate_between_two_programs_is_the_end(kitchen: Kitchen, comma
 
 async def test_an_interrupt_between_two_steps_is_the_end(kitchen: Kitchen) -> None:
     await at_the_gate(kitchen, script("touch never", allow_failure=True))
-    await wait_until(lambda: kitchen.source._step is None)  # type: ignore[attr-defined]
+    await wait_until(lambda: kitchen.source._programs.present is None)  # type: ignore[attr-defined]
     await kitchen.source.interrupt()
     kitchen.sink.gate.set()
     ending = await kitchen.sink.ending()

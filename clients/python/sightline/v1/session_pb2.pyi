@@ -631,7 +631,7 @@ class Step(_message.Message):
     script: _builtins.str
     """Run these lines with `sh`."""
     cwd: _builtins.str
-    """Directory; empty: the session's."""
+    """Directory, relative to the session's, or to the worktree that an earlier step has made; empty: that one."""
     allow_failure: _builtins.bool
     """The recipe goes on when the step fails."""
     @_builtins.property
@@ -644,7 +644,7 @@ class Step(_message.Message):
 
     @_builtins.property
     def env(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Variables added to the session's environment."""
+        """Variables added to the session's environment and to `SIGHTLINE_RESULT`: a file whose `key=value` lines become labels of `completed`."""
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
@@ -698,7 +698,9 @@ Global___StepCommand: _TypeAlias = StepCommand  # noqa: Y015
 
 @_typing.final
 class Worktree(_message.Message):
-    """A git worktree to make, removed again if a later step fails or is cancelled."""
+    """A git worktree to make, removed again if it was made here and a later step fails or is cancelled: uncommitted work becomes a stash, a branch
+    with commits of its own stays. One that is there already, of that branch at that path, is used as it is.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -115,6 +115,11 @@ class Plan:
         """The session's own command has left nothing in the directory: it was not started."""
         return all(name in OURS or name.startswith(("step-", "undo-")) for name in os.listdir(self.directory))
 
+    @property
+    def result(self) -> Path:
+        """`$SIGHTLINE_RESULT`."""
+        return self.directory / "result"
+
     # --- ended by somebody
 
     @property
@@ -208,7 +213,7 @@ class Plan:
     def results(self, *, whole: bool) -> tuple[dict[str, str], list[str]]:
         """What the steps left by name, and what of it was left out and why; see `result.parse`."""
         try:
-            descriptor = os.open(self.directory / "result", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(self.result, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             return {}, [f"the file in ${RESULT_VARIABLE} cannot be read: {error.strerror}"]
         with os.fdopen(descriptor, "rb") as file:

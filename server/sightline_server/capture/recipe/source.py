@@ -8,17 +8,12 @@ any moment, is followed by one that goes on with the same step at the same byte.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
-import shutil
 import signal as signals
-import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
 from sightline.v1.event_pb2 import CaptureState, Event, Notice, SessionState, StateChanged, StepFinished, StepStarted
@@ -26,25 +21,18 @@ from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_pb2 import SessionKind, Snapshot, Step
 from sightline.v1.session_service_pb2 import CreateRequest
 
-from sightline_server.capture import processes, relay_link
+from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Source, Typed
-from sightline_server.capture.command import START_SECONDS, CommandSource
 from sightline_server.capture.inotify import Inotify
-from sightline_server.capture.recipe import worktree
-from sightline_server.capture.recipe.plan import RESULT_VARIABLE, Plan, note_not_started, put
-from sightline_server.capture.recipe.sinks import OwnSink, StepSink
-from sightline_server.errors import CwdNotFound, NotAdopted, SightlineError, StepsRunning
+from sightline_server.capture.recipe.plan import RESULT_VARIABLE, Plan
+from sightline_server.capture.recipe.programs import KILL_GRACE, Programs
+from sightline_server.capture.recipe.sinks import OwnSink
+from sightline_server.errors import NotAdopted, SightlineError, StepsRunning
 
 log = logging.getLogger(__name__)
 
-Made = TypeVar("Made")
-
 OURS = "sightline"  # `Event.source` of what the server itself has to say
 PLACE = "recipe"  # the position that says how far the recipe is
-KILL_GRACE = 5.0  # seconds from SIGTERM to SIGKILL for a step that takes too long
-LOOK_AGAIN = 0.02  # seconds between looks for a relay that comes up
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-ROOM_PAUSE = 1.0  # seconds between two tries to write on a full disk
 SIGINT_CODE = 128 + signals.SIGINT
 BEHIND_STEPS = {SessionKind.SESSION_KIND_COMMAND: SessionState.SESSION_STATE_WORKING}
 """What is known of the session's own command as it starts; of a terminal's program nothing is."""
@@ -92,34 +80,31 @@ class RecipeSource:
         self._environ = environ
         self._request = request
         self._plan: Plan
-        self._step: Source | None = None  # what runs now, a step or what takes one back
+        self._programs: Programs
         self._command: Source | None = None
-        self._changing = asyncio.Lock()  # held while a program is being started or ended: the two never meet
-        self._cancelled = False
-        self._interrupted = False  # when no program ran
-        self._step_interrupted = False  # since the present program began
         self._undoing = False
         self._settled = asyncio.Event()  # the session's own command runs, or never will
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         assert self._request is not None  # noqa: S101 - the contract of `start`
-        self._plan = Plan.write(self._sink.directory, self._request)
+        plan = Plan.write(self._sink.directory, self._request)
         self._request = None  # it may hold secrets, and the plan has them where they can be forgotten
-        self._begin()
+        self._begin(plan)
 
     async def resume(self) -> None:
         try:
-            self._plan = Plan.read(self._sink.directory)
+            plan = Plan.read(self._sink.directory)
         except FileNotFoundError:
             await self._sink.ended(Ending(started=False, error="the server went down before the recipe was begun"))
             return
-        self._cancelled = self._plan.cancelled
-        self._begin()
+        self._begin(plan)
         if self._is_at_command:
             await self._settled.wait()
 
-    def _begin(self) -> None:
+    def _begin(self, plan: Plan) -> None:
+        self._plan = plan
+        self._programs = Programs(self._sink, self._inotify, plan, cwd=self._record.cwd, environ=self._environ)
         self._task = asyncio.create_task(self._run(), name=f"recipe {self._sink.session_id}")
 
     # --- what callers ask
@@ -137,15 +122,8 @@ class RecipeSource:
 
     async def interrupt(self) -> None:
         await self._until_settled()
-        async with self._changing:
-            present = self._command or self._step
-            if self._undoing:
-                return  # what takes steps back is not to be stopped
-            if present is None:
-                self._interrupted = True
-            else:
-                self._step_interrupted = True
-                await present.interrupt()
+        if not self._undoing:  # what takes steps back is not to be stopped
+            await self._programs.interrupt()
 
     async def resize(self, columns: int, rows: int) -> None:
         await self._own("resize").resize(columns, rows)
@@ -154,15 +132,14 @@ class RecipeSource:
         return await self._own("look at").snapshot()
 
     async def terminate(self, signal: int, grace: float) -> None:
-        self._cancelled = True
+        self._programs.cancelled = True
         try:
             self._plan.cancel()
         except OSError as error:  # a full disk must not keep a program from being ended
             log.warning("session %s: %s", self._sink.session_id, error)
         if self._undoing and signal != signals.SIGKILL:
             return  # it ends already, and what takes its steps back is not to be stopped
-        async with self._changing:
-            await self._end_present(signal, grace)
+        await self._programs.end(signal, grace)
         if self._task is not None and self._task.done() and self._command is None:  # it had stopped by a defect
             await self._sink.ended(Ending(observed=False, error="the recipe had stopped before"))
 
@@ -170,13 +147,13 @@ class RecipeSource:
         raise NotAdopted(session=self._sink.session_name)
 
     async def detach(self) -> None:
-        async with self._changing:  # a program that is just being started is let come up: cancelled, its start would end it
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.wait([self._task])
-        for source in (self._step, self._command):
-            if source is not None:
-                await source.detach()
+        if self._task is None:
+            return
+        async with self._programs.changing:  # a program that is just being started comes up: cancelled, its start would end it
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._programs.present is not None:
+            await self._programs.present.detach()
 
     @property
     def _is_at_command(self) -> bool:
@@ -187,11 +164,6 @@ class RecipeSource:
         """Waits for a command that is just being started."""
         if self._is_at_command:
             await self._settled.wait()
-
-    async def _end_present(self, signal: int, grace: float) -> None:
-        present = self._command or self._step
-        if present is not None:
-            await present.terminate(signal, grace)
 
     def _own(self, action: str) -> Source:
         """The session's own command. Raises `StepsRunning` while the steps run."""
@@ -228,7 +200,7 @@ class RecipeSource:
                 begun = StepStarted(step=step.source, index=number, count=len(self._plan.steps))
                 await self._reach(Event(step_started=begun), 2 * number - 1)
             if self._place < 2 * number:
-                await self._follow_step(number, step)
+                await self._programs.step(number)
                 await self._tell_end(number, step)
             if failed := self._judge(number, step):
                 return failed
@@ -237,19 +209,20 @@ class RecipeSource:
     def _judge(self, number: int, step: Step) -> Ending | None:
         """How the session ends because of this step; None: the recipe goes on."""
         end = self._plan.end(number)
-        asked = self._interrupted or self._step_interrupted
+        cancelled = self._programs.cancelled
+        asked = self._programs.interrupted or self._programs.struck
         of_interrupt = asked and (end.signal == signals.SIGINT or end.exit_code == SIGINT_CODE)
-        if not self._cancelled and not of_interrupt and (not end.failure or step.allow_failure):
+        if not cancelled and not of_interrupt and (not end.failure or step.allow_failure):
             return None
         ending = Ending(signal=end.signal) if end.signal else Ending(exit_code=end.exit_code if end.observed else None)
-        error = f"cancelled in {step.source}" if self._cancelled else end.failure
+        error = f"cancelled in {step.source}" if cancelled else end.failure
         return replace(ending, observed=end.observed, error=error)
 
     def _stopped(self, where: str) -> Ending | None:
         """How the session ends because somebody ended it between two programs; None: nobody did."""
-        if self._cancelled:
+        if self._programs.cancelled:
             return Ending(error=f"cancelled {where}")
-        if self._interrupted:
+        if self._programs.interrupted:
             return Ending(signal=signals.SIGINT, error=f"interrupted {where}")
         return None
 
@@ -276,119 +249,6 @@ class RecipeSource:
         if not self._sink.position(once):
             await self._sink.event(Event(notice=Notice(code=code, text=text)), OURS, 1, once)
 
-    # --- one program
-
-    async def _follow_step(self, number: int, step: Step) -> None:
-        """Starts a step, or follows one that an earlier server has started; returns when it is over."""
-        sink = StepSink(self._sink, self._plan.of_step(number), step.source, log_lines=self._plan.log_steps)
-        resumed = await was_started(sink.directory)
-        if resumed:
-            await self._resume(sink)
-            if self._cancelled:
-                async with self._changing:
-                    await self._end_present(signals.SIGTERM, KILL_GRACE)
-        elif not await self._start(sink, lambda: self._program(number, sink)):
-            return
-        if number == len(self._plan.steps) and not self._plan.has_command:
-            self._plan.forget()
-        await self._until_over(number, sink, resumed=resumed)
-        self._step = None
-        (sink.directory / "script").unlink(missing_ok=True)
-
-    async def _until_over(self, number: int, sink: StepSink, *, resumed: bool) -> None:
-        """Waits for a step's end, and brings it about when it takes too long."""
-        left = self._plan.time_left(number)
-        if left is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, left)):
-                    await asyncio.shield(sink.over)
-            # Only the files know how long one took that ended while no server was there.
-            late = resumed and self._plan.was_late(number) if self._plan.has_exited(number) else not sink.over.done()
-            if late:
-                async with self._changing:
-                    await self._end_step(sink.directory)
-                await self._when_there_is_room(lambda: self._plan.note_timeout(number))
-        await sink.over
-
-    async def _end_step(self, directory: Path) -> None:
-        """Ends what a step has started; what an earlier one left running on purpose lives on."""
-        started = relay_link.read_started(directory)
-        if started is not None:
-            since = started.child.start
-            await processes.end_tree(self._sink.session_id, started.child, signals.SIGTERM, KILL_GRACE, since=since)
-
-    async def _start(self, sink: StepSink, make: Callable[[], CommandSource], *, whatever: bool = False) -> bool:
-        """Starts a program. False: it did not start, and its files say why.
-
-        Where somebody has ended the recipe meanwhile it is not started, unless `whatever` is said.
-        """
-        while True:
-            async with self._changing:
-                try:
-                    shutil.rmtree(sink.directory, ignore_errors=True)
-                    sink.directory.mkdir(mode=0o700)
-                    if not whatever and (self._cancelled or self._interrupted):
-                        number = signals.SIGTERM if self._cancelled else signals.SIGINT
-                        put(sink.directory / "exit", b"signal %d\n" % number)
-                        return False
-                    return await self._try_to_start(sink, make)
-                except OSError as error:
-                    if error.errno not in NO_ROOM:
-                        raise
-            await asyncio.sleep(ROOM_PAUSE)
-
-    async def _try_to_start(self, sink: StepSink, make: Callable[[], CommandSource]) -> bool:
-        self._step_interrupted = False
-        try:
-            source = make()
-            self._step = source
-            await source.start()
-        except OSError:
-            self._step = None
-            raise
-        except SightlineError as error:
-            self._step = None
-            note_not_started(sink.directory, error)
-            return False
-        return True
-
-    async def _resume(self, sink: StepSink) -> None:
-        source = CommandSource(sink, self._inotify)
-        self._step = source
-        await source.resume()
-
-    async def _when_there_is_room(self, work: Callable[[], Made]) -> Made:
-        """Does what writes a file, once the disk has room for it."""
-        while True:
-            try:
-                return work()
-            except OSError as error:
-                if error.errno not in NO_ROOM:
-                    raise
-            await asyncio.sleep(ROOM_PAUSE)
-
-    def _program(self, number: int, sink: StepSink) -> CommandSource:
-        """What a step runs. Raises OSError, `CwdNotFound`."""
-        whole = self._plan.whole()
-        assert whole is not None  # noqa: S101 - it is forgotten when the last program has started, and this one has not
-        step = whole.steps[number - 1]
-        before = self._plan.worktree(number)
-        cwd = os.path.normpath(os.path.join(before.path if before else self._record.cwd, step.cwd))
-        match step.WhichOneof("action"):
-            case "argv":
-                argv = list(step.argv.argv)
-            case "script":
-                # In a file: an argument has a limit, everybody can read it, and what stands on stdin a program in it would eat.
-                put(sink.directory / "script", step.script.encode())
-                argv = ["sh", str(sink.directory / "script")]
-            case _:
-                if not os.path.isdir(cwd):
-                    raise CwdNotFound(cwd=cwd)
-                wanted = step.worktree
-                argv = tool("add", str(sink.directory / "worktree"), wanted.path, wanted.branch, wanted.base)
-        env = {**whole.env, RESULT_VARIABLE: str(self._plan.directory / "result"), **step.env}
-        return CommandSource(sink, self._inotify, argv=argv, env=env, cwd=cwd)
-
     # --- the session's own command
 
     async def _run_command(self) -> None:
@@ -404,11 +264,10 @@ class RecipeSource:
         sink = OwnSink(self._sink, self._command_ended)
         whole = self._plan.whole()
         if whole is None or not self._plan.is_untouched():
-            self._command = self._maker.resumed(self._record, sink)
+            self._programs.present = self._command = self._maker.resumed(self._record, sink)
             await self._command.resume()
-            if self._cancelled:
-                async with self._changing:
-                    await self._end_present(signals.SIGTERM, KILL_GRACE)
+            if self._programs.cancelled:
+                await self._programs.end(signals.SIGTERM, KILL_GRACE)
         elif not await self._start_command(whole, sink):
             return
         self._plan.forget()
@@ -421,20 +280,22 @@ class RecipeSource:
         if worktree_ is not None:
             record.cwd = whole.cwd = worktree_.path
         del whole.steps[:]
-        whole.env[RESULT_VARIABLE] = str(self._plan.directory / "result")
-        async with self._changing:
-            stopped = self._stopped("before the command")
-            if stopped is None:
-                command = self._maker.new(whole, record, sink)
-                try:
-                    await command.start()
-                except SightlineError as error:
-                    stopped = Ending(started=False, error=str(error))
-                else:
-                    self._command = command
+        whole.env[RESULT_VARIABLE] = str(self._plan.result)
+        stopped = await self._programs.start(lambda: self._begin_command(whole, record, sink))
         if stopped is not None:
             await self._give_up(stopped)
         return stopped is None
+
+    async def _begin_command(self, whole: CreateRequest, record: SessionMessage, sink: Sink) -> Ending | None:
+        if stopped := self._stopped("before the command"):
+            return stopped
+        command = self._maker.new(whole, record, sink)
+        try:
+            await command.start()
+        except SightlineError as error:
+            return Ending(started=False, error=str(error))
+        self._programs.present = self._command = command
+        return None
 
     async def _command_ended(self, ending: Ending) -> None:
         await self._sink.ended(replace(ending, labels=await self._labels(ending)))
@@ -451,23 +312,8 @@ class RecipeSource:
         """The session ends before its own command has run: the worktrees that were made are taken back, the last one first."""
         self._undoing = True
         for number in range(len(self._plan.steps), 0, -1):
-            made = self._plan.made(number)
-            if made is None or not made.ours:
-                continue
-            sink = StepSink(
-                self._sink, self._plan.of_undoing(number), self._plan.steps[number - 1].source, log_lines=self._plan.log_steps
-            )
-            if await was_started(sink.directory):
-                await self._resume(sink)
-            elif not await self._start(sink, lambda number=number, sink=sink: self._undoer(number, sink), whatever=True):  # type: ignore[misc]
-                continue
-            await sink.over
-            self._step = None
+            await self._programs.take_back(number)
         await self._finish(ending)
-
-    def _undoer(self, number: int, sink: StepSink) -> CommandSource:
-        argv = tool("remove", str(self._plan.of_step(number) / "worktree"), self._sink.session_name)
-        return CommandSource(sink, self._inotify, argv=argv, env=self._environ, cwd="/")
 
     async def _labels(self, ending: Ending) -> dict[str, str]:
         """The result: what the caller said of the session, what is known of it, and what the steps wrote, which beats both."""
@@ -479,35 +325,3 @@ class RecipeSource:
         if made is not None and os.path.isdir(made.path):  # noqa: ASYNC240 - one look
             known |= {"worktree": made.path, "branch": made.branch}
         return {**self._record.labels, **known, **written}
-
-
-def tool(*words: str) -> list[str]:
-    """The argv of the program behind the built-in step."""
-    return [sys.executable, "-I", "-S", worktree.__file__, *words]
-
-
-async def was_started(directory: Path) -> bool:
-    """Whether the program of a step was started, now or by an earlier server; waits for a relay that is just coming up."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + START_SECONDS
-    while not any((directory / name).exists() for name in ("started", "exit")):
-        if not (directory / "relay.log").exists() or not await asyncio.to_thread(has_relay, directory):
-            return (directory / "exit").exists() or (directory / "started").exists()
-        if loop.time() > deadline:
-            return True
-        await asyncio.sleep(LOOK_AGAIN)
-    return True
-
-
-def has_relay(directory: Path) -> bool:
-    """Whether a relay for this spool runs."""
-    own = os.fsencode(directory)
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
-            except OSError:  # gone, or somebody else's
-                continue
-            if own in words:
-                return True
-    return False
