@@ -18,6 +18,7 @@ What they measure:
 - `latency`: a line written to its event received
 - `output`: floods to 1, 10 and 100 subscribers, beside the peers
 - `pane`: the same from a tmux pane
+- `typescript`: a line that `script` records to its event received
 - `subscribers`: a thousand followers of one session
 - `sessions`: a thousand sessions, one follower of all
 - `replay`: reading a history, and resuming in the middle of it

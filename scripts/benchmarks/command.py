@@ -29,7 +29,7 @@ from typing import Any
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from benchmarks import latency, output, page, pane, replay, resting, sessions, stalled, start, subscribers
+from benchmarks import latency, output, page, pane, replay, resting, sessions, stalled, start, subscribers, typescript
 from benchmarks.figures import HEADING, Figure, shown
 from benchmarks.run import ROOT, Run
 
@@ -38,6 +38,7 @@ SUBJECTS: dict[str, Callable[[Run], AsyncIterator[Figure]]] = {
     "latency": latency.measure,
     "output": output.measure,
     "pane": pane.measure,
+    "typescript": typescript.measure,
     "subscribers": subscribers.measure,
     "sessions": sessions.measure,
     "replay": replay.measure,

@@ -38,6 +38,13 @@ within a round.
 The same in a tmux pane, beside a pane of a tmux server that does nothing but `pipe-pane` to a file.
 """,
     ),
+    "typescript": (
+        "Typescripts",
+        """
+The same program as for latency, run by `script -f` into a file that is adopted: its terminal, `script` itself and the file are on
+the way.
+""",
+    ),
     "subscribers": (
         "Many subscribers",
         """
