@@ -63,6 +63,7 @@ class Changes:
 
     def __init__(self, root: str) -> None:
         self._root = root
+        self._before: list[Changed] = []
         self._by_path: dict[str, Changed] = {}
         self._uncounted: Counter[str] = Counter()
         self._tokens = float(PER_SECOND)
@@ -72,7 +73,7 @@ class Changes:
     @property
     def is_empty(self) -> bool:
         """Nothing is to be told."""
-        return not self._by_path and not self._uncounted
+        return not self._by_path and not self._before and not self._uncounted
 
     def created(self, path: str) -> None:
         """A file is there that was not."""
@@ -102,8 +103,22 @@ class Changes:
         else:
             self._set(Changed(path, MOVED, old_path))
 
+    def directory_moved(self, old_path: str, path: str) -> None:
+        """A directory with all below it has another path: what came before means the old one, what follows the new one."""
+        self._settled(Changed(path, MOVED, old_path))
+
+    def directory_deleted(self, path: str) -> None:
+        """A directory went with all below it, as one."""
+        self._settled(Changed(path, DELETED))
+
+    def _settled(self, changed: Changed) -> None:
+        self._before += self._by_path.values()
+        self._by_path.clear()
+        self._before.append(changed)
+
     def _set(self, changed: Changed) -> None:
-        if changed.path not in self._by_path and len(self._by_path) >= MAX_HELD:
+        self._by_path.pop(changed.path, None)  # to the end: the order is that of what happened last
+        if len(self._by_path) + len(self._before) >= MAX_HELD:
             self._uncounted[self._top(changed.path)] += 1
         else:
             self._by_path[changed.path] = changed
@@ -112,7 +127,8 @@ class Changes:
         """Those that are told one by one at this time (seconds); the others are counted."""
         self._tokens = min(float(PER_SECOND), self._tokens + (now - self._refilled) * PER_SECOND)
         self._refilled = now
-        changes = list(self._by_path.values())
+        changes = [*self._before, *self._by_path.values()]
+        self._before.clear()
         self._by_path.clear()
         told = changes[: int(self._tokens)]
         self._tokens -= len(told)

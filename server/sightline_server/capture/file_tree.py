@@ -210,7 +210,7 @@ class Tree:
                     self._gone_for_good(*before)
             elif before is not None:
                 child = node.children[name] = before[0].children.pop(before[1])
-                self.changes.moved(child.path, path, onto_another=False)
+                self.changes.directory_moved(child.path, path)
                 self._rename(child, path, node.chain)
             elif name not in node.children:  # else a look at its directory was quicker
                 made = self._watch(path, node.chain, told=True)
@@ -242,12 +242,15 @@ class Tree:
         self._moving.clear()
 
     def _gone_for_good(self, node: Node, name: str, is_directory: bool) -> None:
+        path = os.path.join(node.path, name)
         if is_directory:
             child = node.children.pop(name, None)
             if child is not None:
                 self._leave(child)
-        node.files.discard(name)
-        self.changes.deleted(os.path.join(node.path, name))
+            self.changes.directory_deleted(path)
+        else:
+            node.files.discard(name)
+            self.changes.deleted(path)
 
     def _read_again(self, node: Node) -> None:
         """Other files are ignored below a directory now: looks at it anew, and tells nothing of what it finds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sightline_server.capture import file_tree
+from sightline_server.capture import file_changes, file_tree
 from sightline_server.capture.file_changes import CREATED, DELETED, MODIFIED, MOVED, PER_SECOND, Changed, Report
 from sightline_server.capture.file_watcher import FileWatcher
 from sightline_server.errors import WatchLimit
@@ -91,7 +92,8 @@ def test_directories_that_appear_are_watched_with_what_is_in_them_already(watche
     for number in range(20):
         (tmp_path / f"a{number}/b/c").mkdir(parents=True)
         (tmp_path / f"a{number}/b/c/file").write_text("x")
-    assert sorted(one.path for one in watched.changes()) == sorted(f"a{number}/b/c/file" for number in range(20))
+    created = [one.path for one in watched.changes() if one.change == CREATED]
+    assert sorted(created) == sorted(f"a{number}/b/c/file" for number in range(20))
     (tmp_path / "a3/b/c/file").write_text("xx")
     assert watched.changes() == [Changed("a3/b/c/file", MODIFIED, size=2)]
 
@@ -259,3 +261,60 @@ def test_when_the_kernel_drops_what_happened_that_is_said_and_it_goes_on(
 
 def test_at_rest_the_thread_sleeps(watched: Told, watcher: FileWatcher) -> None:
     assert watcher._timeout() is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_follows_what_is_told_knows_which_files_there_are(
+    watcher: FileWatcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Random work at full speed, also in directories that have just appeared, moved or gone."""
+    monkeypatch.setattr(file_changes, "PER_SECOND", 1 << 40)
+    chance = random.Random(seed)
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    told = Told(watcher, root)
+    for _ in range(200):
+        work(root, chance)
+        if chance.random() < 0.01:
+            told.settle()
+    known: set[str] = set()
+    for changed in told.changes():
+        if changed.change == DELETED:
+            known = {path for path in known if path != changed.path and not path.startswith(f"{changed.path}/")}
+        elif changed.change == MOVED:
+            known = {renamed(path, changed.old_path, changed.path) for path in known} | {changed.path}
+        else:
+            known.add(changed.path)
+    there = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+    assert {path for path in known if path.endswith((".txt", "at-once"))} == there  # directories are told when they move alone
+
+
+def renamed(path: str, old: str, new: str) -> str:
+    return new + path[len(old) :] if path == old or path.startswith(f"{old}/") else path
+
+
+def work(root: Path, chance: random.Random) -> None:
+    """Something that somebody does to files."""
+    directories = [path for path in (root, *root.rglob("*")) if path.is_dir()]
+    files = [path for path in root.rglob("*") if path.is_file()]
+    where = chance.choice(directories)
+    name = chance.choice("abcdef")
+    match chance.randrange(8):
+        case 0 | 1:
+            if not (where / f"{name}.txt").is_dir():
+                (where / f"{name}.txt").write_text("x")
+        case 2:
+            (where / name).mkdir(exist_ok=True)
+            (where / name / "at-once").write_text("x")
+        case 3 if files:
+            chance.choice(files).unlink()
+        case 4 if files:
+            chance.choice(files).replace(where / f"{name}.txt")
+        case 5 if where != root and chance.random() < 0.3:
+            shutil.rmtree(where)
+        case 6 if where != root:
+            target = chance.choice(directories) / f"{name}{chance.randrange(100)}"
+            if not target.exists() and where not in target.parents:
+                where.rename(target)
+        case _:
+            (where / "deep/er").mkdir(parents=True, exist_ok=True)
