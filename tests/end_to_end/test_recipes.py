@@ -19,6 +19,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Event, Outcome, SessionState
 from sightline.v1.session_pb2 import Command, Session, Step, StepCommand, Terminal, Worktree
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
+from support.disks import fill, small_disk
 from support.server import PATIENCE, ServerProcess, completed, connect, data_of, follow, reason_of, until
 
 
@@ -559,3 +560,25 @@ def test_a_command_behind_steps_is_followed_over_a_restart_too(server: ServerPro
         events = follow(stub, session.id)
     assert data_of(events, "stdout") == b"after"
     assert completed(events).labels["id"] == "7"
+
+
+def test_on_a_full_disk_a_recipe_waits_and_goes_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    with small_disk(24 * 1024 * 1024) as home:
+        server = ServerProcess(home)
+        try:
+            server.start()
+            with connect(server.target) as stub:
+                session = cook(stub, tmp_path, [script("read go <gate"), script("echo one"), script("echo two")], "echo", "last")
+                until((home / "spool" / session.id / "step-1" / "started").exists)
+                fill(home / "filler")
+                (tmp_path / "gate").write_text("go\n")
+                with pytest.raises(grpc.RpcError):
+                    cook(stub, tmp_path, [script("true")])
+                (home / "filler").unlink()
+                events = follow(stub, session.id)
+                assert data_of(events, "script:step") == b"one\ntwo\n"
+                assert data_of(events, "stdout") == b"last\n"
+        finally:
+            (home / "filler").unlink(missing_ok=True)
+            server.close()
