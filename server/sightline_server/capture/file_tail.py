@@ -22,6 +22,7 @@ one that was written anew under its old inode is known.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import stat
@@ -48,6 +49,13 @@ HEAD_BYTES = 128  # a file is known by
 KNOWN_BYTES = 32  # of them, at least, to know one again that has no name any more: inodes are used again at once
 STOP_SECONDS = 1.0  # for a commit under way, before it is left alone
 BLOCK_BYTES = 64 * 1024  # file systems keep holes in units of at most this
+
+KEPT_BYTES = 64 * 1024  # of a file of ours: its beginning is read again after a restart
+FREE_BYTES = 16 * 1024 * 1024  # given back at once
+
+_PUNCH_HOLE = 3  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 TRUNCATED = "the file was truncated, or written anew: what was written and not read before that is not known"
 REPLACED = "the file was replaced while nobody looked: what was written to the old one and not read is not known"
@@ -135,6 +143,7 @@ class FileTail:
         reader: what its bytes mean; unset: all are output.
         begin: the offset at which the file that is there at first is begun.
         changed: called, without arguments, when something other than its bytes has changed.
+        ours: nobody else reads it: what is committed is given back to the disk, but for its beginning.
     """
 
     def __init__(
@@ -149,6 +158,7 @@ class FileTail:
         reader: Reader | None = None,
         begin: int = 0,
         changed: Callable[[], None] = lambda: None,
+        ours: bool = False,
     ) -> None:
         self.path = path
         self.missing = False
@@ -163,6 +173,8 @@ class FileTail:
         self._reader = reader or Plain()
         self._begin_at = begin
         self._changed = changed
+        self._ours = ours
+        self._freed = KEPT_BYTES
         self._place_file = sink.directory / f"{self._spool}.tail"
         self._loop = asyncio.get_running_loop()
         self._fd = -1
@@ -353,6 +365,8 @@ class FileTail:
             self._position = position
         elif taken.chunks:
             await self._output(taken)
+            if self._ours:
+                self._free()
         else:
             self._position += taken.count
         self._learn_head()
@@ -367,6 +381,15 @@ class FileTail:
     def _output(self, taken: Taken) -> asyncio.Future[int]:
         self._position += taken.count
         return self._sink.output(self._source, self._channel, taken.chunks, self._position, self._spool, times=taken.times)
+
+    def _free(self) -> None:
+        """Gives what is committed back to the disk; the file's length stays, and with it all offsets."""
+        end = self._offset // BLOCK_BYTES * BLOCK_BYTES
+        if end - self._freed < FREE_BYTES:
+            return
+        with open(self.path, "r+b", buffering=0) as file:
+            _libc.fallocate(file.fileno(), _PUNCH_HOLE, self._freed, end - self._freed)  # where that cannot be, it stays
+        self._freed = end
 
     async def _look_at_path(self) -> bool:
         """Whether the file at the path is still the one that is read. True: another one is, and is read now."""

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from server.capture.memory_sink import MemorySink
 from sightline.v1.event_pb2 import CaptureState
-from sightline_server.capture.file_tail import DELETED, HEAD_BYTES, READ_BYTES, FileTail
+from sightline_server.capture.file_tail import BLOCK_BYTES, DELETED, FREE_BYTES, HEAD_BYTES, KEPT_BYTES, READ_BYTES, FileTail
 from sightline_server.capture.inotify import Inotify
 from sightline_server.errors import FileNotThere, FileUnreadable
 
@@ -312,3 +312,19 @@ async def test_a_finished_file_is_drained_to_its_last_byte(room: Room) -> None:
     room.tail.finish()
     await asyncio.wait_for(room.tail.drained(), 20)
     assert room.sink.written("terminal") == room.written
+
+
+async def test_a_file_of_ours_gives_back_what_is_committed_and_is_read_on_after_a_restart(room: Room) -> None:
+    room.tail = FileTail(room.sink, room.inotify, room.path, ours=True)
+    for seed in range(6):
+        room.write(random.Random(seed).randbytes(8 * 1024 * 1024))
+    room.tail.start()
+    await room.all_there()
+    status = room.path.stat()
+    assert status.st_size == len(room.written)
+    assert status.st_blocks * 512 <= FREE_BYTES + KEPT_BYTES + BLOCK_BYTES
+    await room.tail.stop()
+    room.write(b"and on")
+    room.tail = FileTail(room.sink, room.inotify, room.path, ours=True)
+    room.tail.resume()
+    await room.all_there()

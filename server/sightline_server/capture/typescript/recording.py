@@ -48,9 +48,19 @@ class Recording:
         lookout: knows who writes.
         path: the typescript.
         timing: its timing; None: where it usually lies, if it does.
+        ours: see `FileTail`.
     """
 
-    def __init__(self, sink: Sink, inotify: Inotify, lookout: Lookout, path: Path, timing: Path | None = None) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        inotify: Inotify,
+        lookout: Lookout,
+        path: Path,
+        timing: Path | None = None,
+        *,
+        ours: bool = False,
+    ) -> None:
         self._sink = sink
         self._inotify = inotify
         self._lookout = lookout
@@ -58,7 +68,7 @@ class Recording:
         self._reader = TypescriptReader(
             timing or timing_of(path), sink.directory / f"{SOURCE}.clock", self._changed.set, self._watch_timing
         )
-        self._tail = FileTail(sink, inotify, path, source=SOURCE, reader=self._reader, changed=self._changed.set)
+        self._tail = FileTail(sink, inotify, path, source=SOURCE, reader=self._reader, changed=self._changed.set, ours=ours)
         self._path = path
         self._timing_watch: Watch | None = None
         self._writer: Writer | None = None
