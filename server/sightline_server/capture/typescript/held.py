@@ -79,7 +79,7 @@ class HeldSource:
         self._relay_directory = sink.directory / "script"
         self._typescript = typescript or sink.directory / "terminal.typescript"
         self._timing = self._typescript.with_suffix(".timing")
-        self._recording = Recording(sink, inotify, lookout, self._typescript, self._timing)
+        self._recording = Recording(sink, inotify, lookout, self._typescript, self._timing, ours=typescript is None)
         self._started: Started | None = None
         self._passing = (0.0, 0)  # loop time and size of what was typed last
         self._relay_gone: asyncio.Task[None] | None = None
