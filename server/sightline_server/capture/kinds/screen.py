@@ -17,7 +17,7 @@ from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.kind import Shared, StartedKind, check_command, directory, terminal_of
 from sightline_server.capture.screen import discovery, windows
 from sightline_server.capture.screen.adopted import AdoptedSource
-from sightline_server.capture.screen.client import ScreenProgram
+from sightline_server.capture.screen.client import Listed, ScreenProgram
 from sightline_server.capture.screen.discovery import Pair
 from sightline_server.capture.screen.held import HeldScreenSource
 from sightline_server.capture.screen.recorded import RecordedSource
@@ -131,10 +131,10 @@ class ScreenKind:
 
     async def without_pairs(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Without the typescripts that are written in a window which is a candidate itself."""
-        shown = {(one.screen.pid, one.screen.window) for one in candidates if one.HasField("screen")}
-        if not shown or not any(one.HasField("typescript") for one in candidates):
+        sessions = {one.screen.pid: discovery.listed(one.screen) for one in candidates if one.HasField("screen")}
+        if not sessions or not any(one.HasField("typescript") for one in candidates):
             return list(candidates)
-        paths = {one.typescript.path for one in await self._pairs() if (one.screen.pid, one.screen.window) in shown}
+        paths = {one.typescript.path for one in await self._pairs_in(list(sessions.values()))}
         return [one for one in candidates if not one.HasField("typescript") or one.typescript.path not in paths]
 
     async def _pairs(self) -> list[Pair]:
@@ -142,6 +142,9 @@ class ScreenKind:
             sessions = [listed for listed in await self._program.sessions() if not listed.dead]
         except SightlineError:
             return []
+        return await self._pairs_in(sessions)
+
+    async def _pairs_in(self, sessions: list[Listed]) -> list[Pair]:
         if not sessions:
             return []
         writers = await self._shared.lookout.writers()

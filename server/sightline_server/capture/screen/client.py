@@ -52,8 +52,14 @@ class Listed:
 
     @property
     def dead(self) -> bool:
-        """Its socket is there and nobody listens."""
-        return any(word in self.status for word in ("Dead", "Removed", "Unreachable"))
+        """Its socket is there and nobody listens. One that is only too busy to answer is called dead by screen too."""
+        if not any(word in self.status for word in ("Dead", "Removed", "Unreachable")):
+            return False
+        try:
+            with open(f"/proc/{self.pid}/comm", "rb") as file:
+                return file.read() != b"screen\n"
+        except OSError:
+            return True
 
 
 class ScreenProgram:

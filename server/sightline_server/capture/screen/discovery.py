@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from sightline_server.capture.screen import windows
 from sightline_server.capture.screen.client import Listed, ScreenProgram
 from sightline_server.capture.screen.windows import Window
 from sightline_server.capture.typescript.writers import Writers
+
+YOUNG_SECONDS = 1.0  # for a new session to open its first window
+TICK_SECONDS = 0.01  # between looks for it
 
 _CURRENT = re.compile(r"(\d+)")
 _DESCENT = 100  # generations that are looked through
@@ -51,7 +55,7 @@ async def resolve(program: ScreenProgram, asked: Screen) -> tuple[Listed, Window
     if not asked.name or "\0" in asked.name:
         raise errors.BadField(field="screen.name", problem="say which session: NAME or PID.NAME, as `screen -ls` shows it")
     session = _one(asked, [listed for listed in await program.sessions() if not listed.dead])
-    there = await asyncio.to_thread(windows.windows, session.pid)
+    there = await _windows(session.pid)
     number = asked.window if asked.HasField("window") else await _current(program, session, there)
     for window in there:
         if window.number == number:
@@ -89,6 +93,11 @@ def pairs(sessions: list[Listed], writers: Writers) -> list[Pair]:
     return found
 
 
+def listed(screen: Screen) -> Listed:
+    """The session of a window."""
+    return Listed(screen.pid, screen.name.partition(".")[2], "")
+
+
 def terminal_of(script: int) -> str:
     """The terminal that a `script` made for its program; empty: it has none yet, or it cannot be seen."""
     own = windows.tty(script)
@@ -104,6 +113,14 @@ def _one(asked: Screen, sessions: list[Listed]) -> Listed:
         if names:
             return names[0]
     raise errors.ScreenNotFound(name=asked.name)
+
+
+async def _windows(pid: int) -> list[Window]:
+    """The windows of a session; one that has only just been started is given a moment to open its first."""
+    deadline = time.monotonic() + YOUNG_SECONDS
+    while not (there := await asyncio.to_thread(windows.windows, pid)) and time.monotonic() < deadline:
+        await asyncio.sleep(TICK_SECONDS)
+    return there
 
 
 async def _current(program: ScreenProgram, session: Listed, there: list[Window]) -> int:
