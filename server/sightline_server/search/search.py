@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,14 +17,15 @@ from sightline.v1.session_service_pb2 import IndexedThrough, SearchHit, SearchRe
 from sightline_server.errors import BadField, BadPageToken, IndexUnavailable
 from sightline_server.search import words
 from sightline_server.search.find import Hit, Key, Limits, find
-from sightline_server.search.index import Index
+from sightline_server.search.index import Index, Progress
 from sightline_server.search.indexer import Indexer
-from sightline_server.storage.contract import Reader
+from sightline_server.storage.contract import LogHead, Reader
 from sightline_server.storage.layout import is_damage
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
 CATCH_UP_SECONDS = 0.05  # that an answer waits for what was logged just now
+OPEN_SECONDS = 5.0  # that the first answer waits for the index to be there
 SNIPPET = 240  # characters at most, without the marks
 LEAD = 60  # characters before the first found word
 MAX_BEHIND = 1000  # sessions named in one answer
@@ -96,35 +98,49 @@ class Search:
     ) -> SearchResponse:
         self._indexer.catch_up(CATCH_UP_SECONDS)
         reader = self._reader = self._reader or self._new_reader()
-        behind = self._indexer.behind()
-        if not self._indexer.is_open:
-            raise IndexUnavailable(path=self._path or "memory", problem="it is not open")
+        if not self._indexer.wait_open(OPEN_SECONDS):
+            raise IndexUnavailable(path=self._path or "memory", problem=self._indexer.complaint or "it is being opened")
         oldest: dict[int, int] = {}
-        ids: dict[int, str] = {}
+        progress: dict[int, Progress] = {}
 
         def is_kept(number: int, seq: int) -> bool:
             if number not in oldest:
                 head = reader.head(number)
-                oldest[number] = reader.bounds(number).oldest_seq if head and head.session_id == ids[number] else 1 << 62
+                oldest[number] = reader.bounds(number).oldest_seq if head and is_of(progress[number], head) else 1 << 62
             return seq >= oldest[number]
 
         try:
             with self._index.reading():
-                searched = [one for one in self._index.found_in() if sessions is None or sessions.get(one.number) == one.session_id]
-                ids.update((one.number, one.session_id) for one in searched)
+                progress.update((one.number, one) for one in self._index.found_in())
+                searched = [one for one in progress.values() if sessions is None or sessions.get(one.number) == one.session_id]
                 hits, after = find(self._index, query, searched, limits, size, is_kept)
-        except sqlite3.Error as error:
-            if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+        except (sqlite3.Error, zlib.error, struct.error, ValueError) as error:
+            if not isinstance(error, sqlite3.Error) or is_damage(error):
                 self._indexer.is_damaged()
             raise IndexUnavailable(path=self._path or "memory", problem=error) from error
-        response = SearchResponse(hits=[to_message(hit, ids[hit.number], query) for hit in hits])
+        response = SearchResponse(hits=[to_message(hit, progress[hit.number].session_id, query) for hit in hits])
         if after is not None:
             response.next_page_token = to_token(after, fingerprint)
-        for number, seq in list(behind.items())[:MAX_BEHIND]:
-            session_id = ids.get(number) or (head.session_id if (head := reader.head(number)) else "")
-            if session_id and (sessions is None or number in sessions):
-                response.indexed_through.append(IndexedThrough(session_id=session_id, seq=seq))
+        response.indexed_through.extend(self._behind(reader, progress, sessions))
         return response
+
+    def _behind(
+        self, reader: Reader, progress: Mapping[int, Progress], sessions: Mapping[int, str] | None
+    ) -> Iterator[IndexedThrough]:
+        """How far the sessions are that could not be searched to their heads."""
+        left = MAX_BEHIND
+        for head in reader.heads():
+            if left and not self._indexer.is_done(head.number) and (sessions is None or head.number in sessions):
+                known = progress.get(head.number)
+                seq = known.seq if known and is_of(known, head) else 0
+                if reader.bounds(head.number).head_seq > seq:
+                    left -= 1
+                    yield IndexedThrough(session_id=head.session_id, seq=seq)
+
+
+def is_of(progress: Progress, head: LogHead) -> bool:
+    """What is indexed is of this log."""
+    return (progress.session_id, progress.epoch) == (head.session_id, head.epoch)
 
 
 def to_message(hit: Hit, session_id: str, query: words.Query) -> SearchHit:

@@ -94,8 +94,7 @@ class Searched:
 
     def catch_up(self) -> None:
         """Returns when all that is committed is indexed."""
-        self.indexer.catch_up(PATIENCE)
-        assert self.indexer.behind() == {}
+        assert self.indexer.catch_up(PATIENCE)
 
     def page(
         self,
