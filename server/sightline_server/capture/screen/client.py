@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import termios
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sightline_server import errors
@@ -55,11 +56,10 @@ class Listed:
         """Its socket is there and nobody listens. One that is only too busy to answer is called dead by screen too."""
         if not any(word in self.status for word in ("Dead", "Removed", "Unreachable")):
             return False
-        try:
-            with open(f"/proc/{self.pid}/comm", "rb") as file:
-                return file.read() != b"screen\n"
-        except OSError:
-            return True
+        process = processes.identify(self.pid)
+        with suppress(OSError), open(f"/proc/{self.pid}/comm", "rb") as file:
+            return process is None or not processes.alive(process) or file.read() != b"screen\n"
+        return True
 
 
 class ScreenProgram:

@@ -118,9 +118,11 @@ def _one(asked: Screen, sessions: list[Listed]) -> Listed:
 async def _windows(pid: int) -> list[Window]:
     """The windows of a session; one that has only just been started is given a moment to open its first."""
     deadline = time.monotonic() + YOUNG_SECONDS
-    while not (there := await asyncio.to_thread(windows.windows, pid)) and time.monotonic() < deadline:
+    while True:
+        there = await asyncio.to_thread(windows.windows, pid)
+        if there or time.monotonic() > deadline:
+            return there
         await asyncio.sleep(TICK_SECONDS)
-    return there
 
 
 async def _current(program: ScreenProgram, session: Listed, there: list[Window]) -> int:
