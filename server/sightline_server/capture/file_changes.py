@@ -88,20 +88,18 @@ class Changes:
     def deleted(self, path: str) -> None:
         """It is gone."""
         before = self._by_path.pop(path, None)
-        if before is None or before.change == MODIFIED:
+        if before is None or before.change != CREATED:
             self._set(Changed(path, DELETED))
-        elif before.change == MOVED:
-            self._set(Changed(before.old_path, DELETED))
 
     def moved(self, old_path: str, path: str, *, onto_another: bool) -> None:
         """It has another path, maybe that of another file, which is gone."""
-        before = self._by_path.pop(old_path, None)
-        if before is not None and before.change == CREATED:  # as editors save: a new file takes the place of the old one
-            self._set(Changed(path, MODIFIED if onto_another else CREATED))
-        elif before is not None and before.change == MOVED:
-            self._set(Changed(path, MOVED, before.old_path))
-        else:
-            self._set(Changed(path, MOVED, old_path))
+        before, there = self._by_path.get(old_path), self._by_path.get(path)
+        if before is None or before.change != CREATED:
+            self._settled(Changed(path, MOVED, old_path))
+            return
+        del self._by_path[old_path]  # as editors save: a new file takes the place of the old one
+        was_there = onto_another if there is None else there.change != CREATED
+        self._set(Changed(path, MODIFIED if was_there else CREATED))
 
     def directory_moved(self, old_path: str, path: str) -> None:
         """A directory with all below it has another path: what came before means the old one, what follows the new one."""
@@ -114,7 +112,10 @@ class Changes:
     def _settled(self, changed: Changed) -> None:
         self._before += self._by_path.values()
         self._by_path.clear()
-        self._before.append(changed)
+        if len(self._before) < MAX_HELD:
+            self._before.append(changed)
+        else:
+            self._uncounted[self._top(changed.path)] += 1
 
     def _set(self, changed: Changed) -> None:
         self._by_path.pop(changed.path, None)  # to the end: the order is that of what happened last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -17,6 +18,8 @@ from sightline_server.capture.file_changes import CREATED, DELETED, MODIFIED, MO
 from sightline_server.capture.file_watcher import FileWatcher
 from sightline_server.errors import WatchLimit
 from support.server import PATIENCE, until
+
+NUMBERS = itertools.count()
 
 
 class Told:
@@ -299,13 +302,14 @@ def work(root: Path, chance: random.Random) -> None:
     files = [path for path in root.rglob("*") if path.is_file()]
     where = chance.choice(directories)
     name = chance.choice("abcdef")
+    fresh = f"d{next(NUMBERS)}"  # a directory in another's place within milliseconds can be taken for it
     match chance.randrange(8):
         case 0 | 1:
             if not (where / f"{name}.txt").is_dir():
                 (where / f"{name}.txt").write_text("x")
         case 2:
-            (where / name).mkdir(exist_ok=True)
-            (where / name / "at-once").write_text("x")
+            (where / fresh).mkdir()
+            (where / fresh / "at-once").write_text("x")
         case 3 if files:
             chance.choice(files).unlink()
         case 4 if files:
@@ -313,8 +317,8 @@ def work(root: Path, chance: random.Random) -> None:
         case 5 if where != root and chance.random() < 0.3:
             shutil.rmtree(where)
         case 6 if where != root:
-            target = chance.choice(directories) / f"{name}{chance.randrange(100)}"
+            target = chance.choice(directories) / fresh
             if not target.exists() and where not in target.parents:
                 where.rename(target)
         case _:
-            (where / "deep/er").mkdir(parents=True, exist_ok=True)
+            (where / fresh / "deep/er").mkdir(parents=True)
