@@ -61,6 +61,7 @@ PARAMETERS = re.compile(rb"[0-9;]{0,%d}" % MAX_PARAMETERS)
 
 LINE_BREAKS = bytes.maketrans(b"\x0b\x0c", b"\n\n")  # terminals go down a line for both
 CONTROLS = bytes(set(range(0x20)) - set(b"\b\t\n\x0b\x0c\r\x1b")) + b"\x7f"
+CONTROLS_DONE = bytes.maketrans(b"\b\t\n\x0b\x0c\r", b"\x7f" * 6)
 EXECUTED = bytes(set(range(256)) - set(b"\b\t\n\x0b\x0c\r"))  # what of the bytes within a CSI is no control that text knows
 
 _CHARACTER = (  # of UTF-8, or as much of one as is there before it goes wrong: what a decoder takes as one error
@@ -176,7 +177,11 @@ class Stripper:
         last = data.rfind(b"\x1b")
         if last < 0:
             return data.translate(LINE_BREAKS, CONTROLS)
-        data = self._without_escapes(self._whole(data, last), still).translate(LINE_BREAKS, CONTROLS)
+        data = self._without_escapes(self._whole(data, last), still)
+        if self._begun:  # what it executes is done, and DEL does nothing
+            data += self._begun.translate(None, EXECUTED)
+            self._begun = self._begun.translate(CONTROLS_DONE)
+        data = data.translate(LINE_BREAKS, CONTROLS)
         return ROW.sub(ANOTHER_ROW, data) if b"\x1b" in data else data
 
     def _after_string(self, data: bytes) -> bytes:

@@ -41,7 +41,7 @@ MORE_THAN_THE_LINE = re.compile(rb"[\n\x0b\t]|\x1b(?:[^\[]|\[[0-9;]*[^CDGKPX`aj]
 
 RETURNS_ONLY = re.compile(rb"[\r\x20-\x7e]*")
 TOKEN = re.compile(rb"([^\b\t\n\x0b\r\x1b]+)|([\b\t\n\x0b\r])|\x1b(?:\[([0-9]*)[0-9;]*)?([0-9@-~])")
-_GAP_AND_TAB = re.compile("\0+\t")
+_GAP_AND_TAB = re.compile("\0{0,7}\t")  # what one tab goes over
 
 
 class Line:
@@ -251,6 +251,11 @@ class Line:
         if 0 < column < len(self._cells) and self._cells[column] == HALF:
             self._cells[column - 1] = self._cells[column] = " "
 
+    def _part_with_tabs(self, column: int) -> None:
+        """Before what stands from here on moves: a tab goes to a fixed place, and that is another one then."""
+        if "\t" in self._cells:
+            self._cells[column:] = [NOTHING if cell == "\t" else cell for cell in self._cells[column:]]
+
     def _pad(self) -> None:
         self._cells += [NOTHING] * (self._column - len(self._cells))
 
@@ -270,6 +275,7 @@ class Line:
         self._part(start)
         self._part(start + count)
         if start < len(self._cells):
+            self._part_with_tabs(start)
             del self._cells[start : start + count]
             self._rewritten = bool(self._cells)
 
@@ -277,6 +283,7 @@ class Line:
         if start < len(self._cells):
             self._part(start)
             self._rewritten = True
+            self._part_with_tabs(start)
             self._cells[start:start] = [NOTHING] * min(count, FARTHEST)
             del self._cells[MAX_LINE:]
 
