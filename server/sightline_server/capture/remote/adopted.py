@@ -100,8 +100,7 @@ class RemoteAdopted(RemotePaneSource):
             if self._blind or await self._pane_lives():
                 return await self._without_pipe()
             return Ending(observed=False, error=await self._why_gone())
-        if "gone terminal.writer" in self._news:
-            self._news.discard("gone terminal.writer")
+        if await self._writer_was_killed(stream):
             await self._replace_writer(stream)
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -61,9 +62,11 @@ class RemoteTmux(TmuxServer):
         if not found:
             raise CommandFailed(f"can't find pane: {pane}")
         words = ["tmux", "-u", "-S", str(self.socket), "-N", "-C", "attach-session", "-E", "-f", flags, "-t", found]
-        argv = self._host.argv("exec " + shlex.join(words))
+        program, *arguments = self._host.argv("exec " + shlex.join(words))
         try:
-            return await ControlClient.attach(argv, self._host.environ, on_gone, on_output)
+            return await ControlClient.attach(
+                [shutil.which(program) or program, *arguments], self._host.environ, on_gone, on_output
+            )
         except TimeoutError:
             raise TmuxSilent(socket=self.socket) from None
 

@@ -12,11 +12,12 @@ from sightline_server.capture.remote.host import Host
 from sightline_server.capture.remote.pane import RemotePane, RemoteTmux
 from sightline_server.capture.remote.scripts import line
 from sightline_server.capture.remote.source import Place, RemoteSource
-from sightline_server.capture.remote.stream import spool_size
+from sightline_server.capture.remote.stream import Stream, spool_size
 from sightline_server.capture.tmux.pane import check_keys
 
 SNAPSHOT_TRIES = 3
 REACH_SECONDS = 1.0  # for what is in the spool to be in the log
+WRITER_GONE = "gone terminal.writer"
 REACH_TICK = 0.005  # s, between looks at whether it is
 
 
@@ -56,6 +57,16 @@ class RemotePaneSource(RemoteSource):
                 screen.exact = True
                 break
         return screen
+
+    async def _writer_was_killed(self, stream: Stream) -> bool:
+        """The writer is gone, and has not marked its end: that is known when all is read."""
+        if WRITER_GONE not in self._news or stream.ended:
+            return False
+        if not await stream.is_read():
+            asyncio.get_running_loop().call_later(REACH_TICK, self._changed.set)
+            return False
+        self._news.discard(WRITER_GONE)
+        return not stream.marked
 
     async def _reached(self, size: int) -> bool:
         """Waits a little until so much is given to the sink; False: it was not."""

@@ -65,8 +65,8 @@ async def until_started(host: Host, directory: str, program: Program) -> int:
     look = f"cat {line(f'{directory}/program')} 2>/dev/null || cat {line(f'{directory}/exit')} 2>/dev/null || :"
     try:
         async with asyncio.timeout(START_SECONDS):
-            while not (said := await host.ask(look)):  # noqa: ASYNC110 - nobody there would tell
-                await asyncio.sleep(TICK_SECONDS)
+            while not (said := await host.ask(look)).isdecimal() and not said.startswith("error"):  # noqa: ASYNC110
+                await asyncio.sleep(TICK_SECONDS)  # also when it has ended between the two looks: then the first is there now
     except TimeoutError:
         raise errors.StartTimeout(what=program.argv[0], seconds=START_SECONDS) from None
     if said.isdecimal():

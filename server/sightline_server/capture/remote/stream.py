@@ -96,9 +96,18 @@ class Stream:
         return self._channel is not None and not self._channel.gone
 
     @property
+    def marked(self) -> bool:
+        """Its end was seen."""
+        return self._marked
+
+    @property
     def offset(self) -> int:
         """How much is committed."""
         return self._offset
+
+    async def is_read(self) -> bool:
+        """All that is in the spool now has come here. Raises `HostDisconnected`, `Refused`."""
+        return not self._in_head and self._received >= await self.size()
 
     def check(self) -> None:
         """Raises what the sink raised, if it failed."""

@@ -80,13 +80,12 @@ class RemoteTerminal(RemotePaneSource):
             self._marking.add_done_callback(lambda _task: self._changed.set())
         elif self._marking and self._marking.done():
             stream.finish()  # the program has left its terminal in such a way that the marker did not come through
-        if "gone terminal.writer" in self._news:
+        if await self._writer_was_killed(stream):
             await self._without_writer()
         return None
 
     async def _without_writer(self) -> None:
         """Nobody fills the spool any more, and its end was not marked: the writer was killed, and the pane gets a new one."""
-        self._news.discard("gone terminal.writer")
         pane = self._present()
         try:
             await pane.server.run(["pipe-pane", "-t", pane.pane_id, escape_time(self._pipe())])

@@ -2,7 +2,7 @@
 umask 077
 set -f
 unset SSH_CLIENT SSH_CONNECTION SSH_TTY SSH_AUTH_SOCK TMUX TMUX_PANE SIGHTLINE_SESSION_ID
-PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:$HOME/.local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:$HOME/.local/bin # where tmux is on hosts whose logins alone know it
 cd /
 
 # What this host is: where our things may lie, its tmux, and which tools it has.

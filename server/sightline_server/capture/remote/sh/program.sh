@@ -6,16 +6,15 @@ if [ "$4" ]; then
 fi
 umask 077
 set -f
-sl_dir=$1 sl_id=$2 sl_mode=$3
+sl_dir=$1 sl_id=$2 sl_mode=$3 sl_feeder=
 cd "$sl_dir" || exit 1
 trap : INT QUIT TERM
-trap 'sl_hung_up=yes' HUP
-sl_hung_up=
+[ "$sl_mode" = terminal ] || trap : HUP
 exec 3>&2 2>/dev/null
 
 sl_failed() {
   echo "error $1" >"$sl_dir/exit"
-  [ "$sl_mode" = terminal ] || : <>"$sl_dir/out" <>"$sl_dir/err" # whoever waits for a writer sees its end
+  [ -z "$sl_feeder" ] || kill "$sl_feeder"
   exit 1
 }
 
@@ -57,12 +56,17 @@ terminal)
   ;;
 *)
   mkfifo out err || sl_failed spool
-  sh spool.sh . stdout "wait 4" "$sl_id" <out 3>&- &
-  sh spool.sh . stderr "wait 4" "$sl_id" <err 3>&- &
+  exec 5<>out 6<>err # so that opening one end waits for nobody at the other
+  sh spool.sh . stdout "wait 4" "$sl_id" <out 3>&- 5>&- 6>&- &
+  sh spool.sh . stderr "wait 4" "$sl_id" <err 3>&- 5>&- 6>&- &
+  sl_wait_for stdout.writer
+  sl_wait_for stderr.writer
+  exec 7>out 8>err 5>&- 6>&- # held to the program's end; who reads is not held, so that a program hears of a reader that is gone
+  rm -f out err
   if [ "$sl_mode" = open ]; then
     mkfifo in orders || sl_failed spool
     exec 4<>orders
-    sl_feed <orders >in 3>&- 4>&- &
+    sl_feed <orders >in 3>&- 4>&- 7>&- 8>&- &
     sl_feeder=$!
   fi
   ;;
@@ -77,17 +81,20 @@ sl_found "$1" || sl_failed program
 echo "$$" >"$sl_dir/program"
 
 if [ "$sl_mode" = terminal ]; then
-  (exec "$sl_env" -- "$@" 2>&3 3>&-)
-  echo "code $?" >"$sl_dir/exit"
-  printf '\033]5379;%s\007' "$sl_id" >&3
-  [ "$sl_hung_up" ] && exit
-  trap - HUP INT QUIT TERM
+  # When the terminal is closed, the kernel tells us alone. We go, and then it tells the program; whoever waits for it stays.
+  (
+    trap : HUP INT QUIT TERM
+    (exec "$sl_env" -- "$@" 2>&3 3>&-)
+    echo "code $?" >"$sl_dir/exit"
+    printf '\033]5379;%s\007' "$sl_id" >&3
+  )
+  trap - INT QUIT TERM
   exec "$sl_sleep" 2147483647
 elif [ "$sl_mode" = open ]; then
-  (exec "$sl_env" -- "$@" <"$sl_dir/in" >"$sl_dir/out" 2>"$sl_dir/err" 3>&- 4>&-)
+  (exec "$sl_env" -- "$@" <"$sl_dir/in" >&7 2>&8 3>&- 4>&- 7>&- 8>&-)
   echo "code $?" >"$sl_dir/exit"
   kill "$sl_feeder"
 else
-  (exec "$sl_env" -- "$@" </dev/null >"$sl_dir/out" 2>"$sl_dir/err" 3>&-)
+  (exec "$sl_env" -- "$@" </dev/null >&7 2>&8 3>&- 7>&- 8>&-)
   echo "code $?" >"$sl_dir/exit"
 fi

@@ -1,6 +1,5 @@
 # A reader of spools on a host: follows one file at a time, from any byte. It ends with its stdin, and leaves nothing behind.
 umask 077
-PATH=$PATH:/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin
 cd /
 sl_tail=
 sl_stop() { [ -z "$sl_tail" ] || { kill "$sl_tail"; wait "$sl_tail"; } 2>/dev/null; sl_tail=; }

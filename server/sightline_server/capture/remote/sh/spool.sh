@@ -38,7 +38,7 @@ failed() {
 dropped() {
   lost=0 since=$(date +%s)
   while full; do
-    set -- $({ timeout -s INT 1 dd bs=65536 <&3; echo "status $?"; } 2>&1 >/dev/null | tail -n 2)
+    set -- $({ timeout -s INT 1 dd bs=65536 <&3; echo "status $?" >&2; } 2>&1 >/dev/null | tail -n 2)
     lost=$((lost + $1))
     for word; do :; done
     [ "$word" = 0 ] && break # the end of stdin
