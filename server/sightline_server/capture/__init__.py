@@ -9,4 +9,5 @@
 - `command`: a program in pipes
 - `tmux/`: terminals in a private tmux server (`terminal`, `private`), panes of the user's own (`adopted`, `discovery`), and what
   they share
+- `screen/`: windows of the user's own GNU screen sessions, and programs that screen holds for us
 """

@@ -126,6 +126,7 @@ class ScreenLog(_Shared):
                 await self._write_to(max(self._numbers()) + 1)
             elif self._named:
                 await self._free_name(self._other_window())
+            await self._give_back()
 
     def is_ours(self, *, unknown: bool) -> bool:
         """Whether screen has a file of ours open; `unknown` where this user may not see that."""
@@ -139,6 +140,7 @@ class ScreenLog(_Shared):
         if self.is_ours(unknown=True):
             await self._tell(self._place.window, "log", "off")
         await self._free_name(await self._silent_window())
+        await self._give_back()
         await self._slow_again()
 
     async def finish(self) -> None:
@@ -195,6 +197,21 @@ class ScreenLog(_Shared):
         if self._named and window is not None:
             await self._tell(window, "logfile", quoted(os.fsencode(self._before.name)))
             self._named = False
+
+    async def _give_back(self) -> None:
+        """A log that another window began while the name was ours goes where it would have gone, with what it has so far."""
+        for path in self._sink.directory.glob("log.*.*"):
+            window = path.suffix[1:]
+            if not window.isdigit() or int(window) == self._place.window:
+                continue
+            target = self._before.path(self._place.server, int(window))
+            copied = _append(path, target, 0) if target else 0
+            await self._tell(int(window), "logfile", quoted(os.fsencode(self._before.name)))
+            await self._program.settle(self._place.session)
+            self._named = False
+            if target:
+                _append(path, target, copied)
+                path.unlink()
 
     def _other_window(self) -> int | None:
         """A window without a log, as far as that can be seen without asking."""
@@ -355,6 +372,13 @@ def _appends(pid: int, number: str) -> bool:
     with open(f"/proc/{pid}/fdinfo/{number}", "rb") as file:
         flags = next((int(line[6:], 8) for line in file if line.startswith(b"flags:")), 0)
     return flags & os.O_ACCMODE == os.O_WRONLY and bool(flags & os.O_APPEND)
+
+
+def _append(path: Path, target: Path, begin: int) -> int:
+    """Adds a file's bytes, from an offset on, to another one; how many."""
+    with path.open("rb") as file, target.open("ab") as to:
+        file.seek(begin)
+        return to.write(file.read())
 
 
 def _spool(number: int) -> str:

@@ -28,6 +28,13 @@ class LogSettings:
     name: str = "screenlog.%n"
     flush: int = 10
 
+    def path(self, pid: int, window: int) -> Path | None:
+        """The file of a window's log; None: its name holds more than the window's number, or the directory cannot be seen."""
+        plain = self.name.replace("%n", str(window))
+        with suppress(OSError):
+            return None if "%" in plain or "^" in plain else Path(os.readlink(f"/proc/{pid}/cwd"), plain)
+        return None
+
 
 def log_settings(pid: int, environ: Mapping[str, str]) -> LogSettings:
     """The settings that a screen process began with. `environ` stands for its own where that cannot be read."""

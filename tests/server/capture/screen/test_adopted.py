@@ -186,6 +186,20 @@ async def test_a_log_that_another_window_begins_meanwhile_is_its_owners() -> Non
         await shown(sink, b"\r\nstill\r\n")
 
 
+async def test_a_log_that_began_beside_ours_is_given_back_whole() -> None:
+    async with room() as here:
+        pid = await here.session("work", *SHELL)
+        sink, source = await here.adopted("work")
+        other = await here.window(pid, "sh", "-c", "until [ -e go ]; do sleep 0.01; done; seq 1 20000; sleep 600")
+        here.screen("-S", str(pid), "-p", str(other), "-X", "log", "on")  # the name may be ours still, or not: either way
+        (here.place / "go").touch()
+        own = here.place / f"screenlog.{other}"
+        await until(lambda: own.exists() and own.read_bytes() == counted(20000))
+        await until(lambda: not list(sink.directory.glob(f"log.*.{other}")))
+        await source.send(Typed(b"echo st''ill", submit=True))
+        await shown(sink, b"\r\nstill\r\n")
+
+
 async def test_two_windows_of_one_session_are_two_sources() -> None:
     async with room() as here:
         pid = await here.session("work", *SHELL)
