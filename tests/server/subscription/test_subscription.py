@@ -21,7 +21,7 @@ from sightline.v1.session_service_pb2 import (
     SubscribeRequest,
     SubscribeResponse,
 )
-from sightline_server.errors import BadField, BadPageToken, CursorAhead, EpochChanged, EventsGone, NotYetBuilt, SessionNotFound
+from sightline_server.errors import BadField, BadPageToken, CursorAhead, EpochChanged, EventsGone, SessionNotFound
 from sightline_server.log.session_log import Draft
 from sightline_server.storage.contract import Block
 from sightline_server.subscription.filter import EntryFilter
@@ -248,7 +248,7 @@ async def test_nobody_follows_once_a_stream_is_closed() -> None:
         (ask("a", filter=Filter(kinds=[99])), BadField),  # type: ignore[list-item]
         (ask("a", filter=Filter(channels=[0])), BadField),  # type: ignore[list-item]
         (ask("a", snapshot=True, tail=3), BadField),
-        (ask("a", view=2), NotYetBuilt),
+        (ask("a", omit_echo=True), BadField),
     ],
 )
 async def test_nonsense_is_refused_by_name(request_: SubscribeRequest, error: type[Exception]) -> None:
