@@ -22,7 +22,10 @@ from sightline_server.settings import Settings, load
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 TMUX_SECONDS = 5.0  # for an answer of tmux
 LOCK = "lock"
-OURS = (LOCK, "token", "sightline.sock", "sightline.db*", "spool", "tmux.sock", "tmux.conf", ".tmux.conf.new")
+OURS = (
+    *(LOCK, "token", "sightline.sock", "sightline.db*", "search.db*", "directories.json", "spool"),
+    *("tmux.sock", "tmux.conf", ".tmux.conf.new"),
+)
 """What a server makes in its home. Anything else there is somebody's own, such as `config.toml`, and is not touched."""
 
 

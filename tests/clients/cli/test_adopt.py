@@ -66,7 +66,7 @@ def test_stop_lets_an_adopted_pane_go_and_kill_ends_it(served: Sightline, tmux: 
 
 def test_an_adopted_pane_keeps_its_size_and_attach_says_so(served: Sightline, tmux: Tmux) -> None:
     served.run("adopt", "work:0.0", "--socket", tmux.socket, "--name", "work")
-    assert b"its size is changed in its own tmux" in served.run("resize", "work", "50x10", code=1).stderr
+    assert b"its size is changed where it is shown" in served.run("resize", "work", "50x10", code=1).stderr
     terminal = served.on_terminal("attach", "work")
     terminal.expect(rb"work is a pane of 90x20 and keeps its size; this terminal is 80x24")
     terminal.expect(rb"READY> ")

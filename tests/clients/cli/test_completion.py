@@ -29,7 +29,7 @@ def offered(sightline: Sightline, words: str) -> set[str]:
 
 def test_bash_offers_commands_flags_and_names(served: Sightline) -> None:
     served.run("run", "-d", "--name", "web", "--", "sleep", "60")
-    assert offered(served, "sightline wa") == {"watch", "wait"}
+    assert offered(served, "sightline wa") == {"watch", "watch-dir", "wait"}
     assert offered(served, "sightline watch --ti --ta") == {"--tail", "--target"}
     assert offered(served, "sightline watch w") == {"web"}
     assert offered(served, "sightline completion ''") == {"bash", "zsh", "fish"}

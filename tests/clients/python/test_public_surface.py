@@ -25,12 +25,14 @@ SURFACE = [
 CLIENT = {
     "adopt",
     "adopt_screen",
+    "adopt_typescript",
     "answer",
     "close",
     "collect",
     "create",
     "create_published",
     "delete",
+    "directories",
     "discover",
     "explain",
     "get",
@@ -46,9 +48,11 @@ CLIENT = {
     "snapshot",
     "subscribe",
     "terminate",
+    "unwatch_directory",
     "usage",
     "wait",
     "wait_ready",
+    "watch_directory",
 }
 
 RAW = {"channel", "judge", "stub"}  # beside the methods: access to what is below, in the async client alone
