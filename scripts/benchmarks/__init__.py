@@ -22,6 +22,8 @@ What they measure:
 - `subscribers`: a thousand followers of one session
 - `sessions`: a thousand sessions, one follower of all
 - `replay`: reading a history, and resuming in the middle of it
+- `search`: a long history into the index, and answers from it
+- `text`: coloured output as text
 - `start`: a server with a large store
 - `stalled`: subscribers that never read
 """

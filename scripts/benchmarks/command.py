@@ -29,7 +29,7 @@ from typing import Any
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from benchmarks import latency, output, page, pane, replay, resting, sessions, stalled, start, subscribers, typescript
+from benchmarks import latency, output, page, pane, replay, resting, search, sessions, stalled, start, subscribers, text, typescript
 from benchmarks.figures import HEADING, Figure, shown
 from benchmarks.run import ROOT, Run
 
@@ -42,6 +42,8 @@ SUBJECTS: dict[str, Callable[[Run], AsyncIterator[Figure]]] = {
     "subscribers": subscribers.measure,
     "sessions": sessions.measure,
     "replay": replay.measure,
+    "search": search.measure,
+    "text": text.measure,
     "start": start.measure,
     "stalled": stalled.measure,
 }

@@ -71,6 +71,25 @@ counts the events when the clock has stopped, and they must be all. Resuming: `a
 until the first event is decoded.
 """,
     ),
+    "search": (
+        "Search",
+        """
+A history of 200 ended sessions, lines as builds and servers write them (few words often, many seldom, paths, ids, colours), is
+written into the store; the server indexes it from nothing. Processor time is the kernel's count for the server's process, its
+rests left out. Ten queries, from a word in every fifth line to one that is nowhere, a phrase, the beginning of thousands of
+words, and signs that no line holds: from the request to the first page of 50. Cold: the index is taken out of the page cache
+and the server started anew for each.
+""",
+    ),
+    "text": (
+        "Output as text",
+        """
+Output as cargo, make and gcc, pytest and npm write it to a terminal, made anew for each run from the same lines, in pieces of 64 KiB
+through the decoder of the text view alone; processor time of this process. The rows below are one kind of output each, then
+what is made to be slow. At last a session of such output is read from the store by one subscriber, with the text view and as it was
+written; the time is the clock's, with the client's decoding of the events in it.
+""",
+    ),
     "start": (
         "Start with a large store",
         """
