@@ -395,6 +395,10 @@ class InputBlocked(TooMuch):
     text = "the program in session {session!r} does not read what it was sent before: nothing was typed; try again later"
 
 
+class InputCut(TooMuch):
+    text = "the program in session {session!r} stopped reading: {typed} of {size} bytes were typed, and the rest was not"
+
+
 class WatchLimit(TooMuch):
     text = "the system allows no more watches of files: raise {setting} above {limit} with sysctl, or end other watchers"
 

@@ -103,7 +103,7 @@ class Hand:
             keys.key_bytes(key)
 
     async def type(self, typed: Typed) -> None:
-        """Types the parts in their order, Enter as a write of its own. Raises `SourceGone`, `InputBlocked`, `UnknownKey`."""
+        """Types the parts in their order, Enter as a write of its own. Raises `SourceGone`, `InputBlocked`, `InputCut`, `UnknownKey`."""
         # Whether the program has asked for the other form of the arrow keys, screen does not tell.
         pressed = b"".join(keys.key_bytes(key) for key in typed.keys)
         async with self._using:
@@ -148,7 +148,12 @@ class Hand:
     async def _write(self, data: bytes) -> None:
         for begin in range(0, len(data), ROOM):
             part = data[begin : begin + ROOM]
-            await self._until_room(len(part))
+            try:
+                await self._until_room(len(part))
+            except errors.InputBlocked:
+                if begin:
+                    raise errors.InputCut(session=self._name, typed=begin, size=len(data)) from None
+                raise
             await self._paste(part)
 
     async def _until_room(self, count: int) -> None:

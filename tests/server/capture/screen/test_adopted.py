@@ -87,8 +87,11 @@ async def test_typing_into_a_program_that_does_not_read_is_refused_and_hangs_not
         pid = await here.session("deaf", sys.executable, "-c", SLEEPER, str(ready))
         await until(ready.exists)
         _, source = await here.adopted("deaf")
-        with pytest.raises(errors.InputBlocked):
+        with pytest.raises(errors.InputCut) as cut:
             await source.send(Typed(b"x" * 20_000))
+        assert cut.value.variables["typed"] == "4095"
+        with pytest.raises(errors.InputBlocked):
+            await source.send(Typed(b"x"))
         await source.interrupt()
         assert here.screen("-S", str(pid), "-Q", "number").startswith("0")
 
