@@ -189,8 +189,8 @@ class ScreenNotFound(NotFound):
 
 class ScreenWindowNotFound(NotFound):
     text = (
-        "the screen session {name!r} has no window {window} that could be followed; there are: {there}. A window whose program runs as "
-        "another user cannot be"
+        "the screen session {name!r} has no window {window} that could be followed; there are: {there}. A window whose program runs "
+        "as another user cannot be"
     )
 
 
@@ -322,8 +322,8 @@ class ScreenNotInstalled(WrongState):
 
 class ScreenLogged(WrongState):
     text = (
-        "window {window} of the screen session {session!r} is logged by its owner already, and which of its files that is cannot be "
-        "told: end that log (`screen -S {session} -p {window} -X log off`), then adopt it"
+        "window {window} of the screen session {session!r} is logged by its owner already, and which of its files that is cannot "
+        "be told: end that log (`screen -S {session} -p {window} -X log off`), then adopt it"
     )
 
 

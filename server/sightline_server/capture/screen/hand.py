@@ -103,7 +103,7 @@ class Hand:
             keys.key_bytes(key)
 
     async def type(self, typed: Typed) -> None:
-        """Types the parts in their order, Enter as a write of its own. Raises `SourceGone`, `InputBlocked`, `InputCut`, `UnknownKey`."""
+        """Types the parts in their order, Enter by itself. Raises `SourceGone`, `InputBlocked`, `InputCut`, `UnknownKey`."""
         # Whether the program has asked for the other form of the arrow keys, screen does not tell.
         pressed = b"".join(keys.key_bytes(key) for key in typed.keys)
         async with self._using:
