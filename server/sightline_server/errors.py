@@ -189,8 +189,8 @@ class ScreenNotFound(NotFound):
 
 class ScreenWindowNotFound(NotFound):
     text = (
-        "the screen session {name!r} has no window {window} that could be followed; there are: {there}. A window whose program runs "
-        "as another user cannot be"
+        "the screen session {name!r} has no window {window} that could be followed; there are: {there}. A window whose program "
+        "runs as another user cannot be"
     )
 
 
