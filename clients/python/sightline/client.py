@@ -217,6 +217,7 @@ class Client:
         path: str | os.PathLike[str],
         *,
         timing_path: str | os.PathLike[str] | None = None,
+        host: str = "",
         name: str = "",
         labels: Mapping[str, str] | None = None,
         request_id: str | None = None,
@@ -225,15 +226,17 @@ class Client:
 
         Args:
             path: the file, on the server's host.
+            host: where; as in `create`. There the path is absolute, and no timing is followed.
             timing_path: its timing, which gives the events a `source_time`; None: the one beside it, if there is one.
             name: as in `create`.
             labels: as in `create`.
             request_id: as in `create`.
         """
         typescript = Typescript(
-            path=requests.absolute(path), timing_path="" if timing_path is None else requests.absolute(timing_path)
+            path=os.fspath(path) if host else requests.absolute(path),
+            timing_path="" if timing_path is None else requests.absolute(timing_path),
         )
-        request = v1.CreateRequest(name=name, labels=labels, typescript=typescript, request_id=_id(request_id))
+        request = v1.CreateRequest(name=name, labels=labels, typescript=typescript, host=host, request_id=_id(request_id))
         return (await self._call(self.stub.Create, request)).session
 
     async def adopt_screen(

@@ -64,7 +64,7 @@ async def _adopt(chosen: argparse.Namespace) -> int:
     _check(chosen)
     async with reach.server(chosen) as client:
         if chosen.typescript:
-            session = await client.adopt_typescript(chosen.typescript, name=chosen.name)
+            session = await client.adopt_typescript(chosen.typescript, host="".join(chosen.host), name=chosen.name)
             print(printing.to_json(session) if chosen.json else session.name)
             return codes.OK
         if chosen.screen:

@@ -1,4 +1,4 @@
-"""Whatever is on another host: commands, terminals and panes there."""
+"""Whatever is on another host: commands, terminals, panes and typescripts there."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from sightline.v1.session_service_pb2 import Candidate, CreateRequest, DiscoverR
 
 from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.kind import Shared, check_command, terminal_of
-from sightline_server.capture.remote import discovery
+from sightline_server.capture.remote import discovery, typescript
 from sightline_server.capture.remote.adopted import RemoteAdopted
 from sightline_server.capture.remote.command import RemoteCommand
 from sightline_server.capture.remote.host import Host
 from sightline_server.capture.remote.program import Program
 from sightline_server.capture.remote.ssh import check_host
 from sightline_server.capture.remote.terminal import RemoteTerminal
+from sightline_server.capture.remote.typescript import RemoteTypescript
 from sightline_server.errors import BadField, BadHost, CwdNotFound, NotYetBuilt
 
 MAX_SOCKET = 103  # bytes in a Unix socket's path, on the strictest of systems
@@ -43,15 +44,14 @@ class RemoteKind:
             raise NotYetBuilt(what="a recipe on another host")
         match request.WhichOneof("origin"):
             case "command":
-                check_command(request.command)
-                if request.command.holder in {Command.HOLDER_SCREEN, Command.HOLDER_SCRIPT}:
-                    raise BadField(field="command.holder", problem="on another host terminals are held by tmux alone")
-                if request.command.holder == Command.HOLDER_TMUX and not request.command.HasField("terminal"):
-                    raise BadField(field="command.holder", problem="tmux holds terminals: set `terminal` too")
-                if request.cwd and not os.path.isabs(request.cwd):
-                    raise CwdNotFound(cwd=request.cwd)
+                _check_command(request)
             case "tmux":
                 pass
+            case "typescript":
+                if not os.path.isabs(request.typescript.path):
+                    raise BadField(field="typescript.path", problem="give the file's absolute path")
+                if request.typescript.timing_path:
+                    raise BadField(field="typescript.timing_path", problem="on another host times are not followed")
             case None:
                 raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
             case other:
@@ -60,12 +60,16 @@ class RemoteKind:
     def words(self, request: CreateRequest) -> Sequence[str]:
         if request.HasField("tmux"):
             return [request.tmux.target.partition(":")[0].lstrip("%$@")]
+        if request.HasField("typescript"):
+            return [Path(request.typescript.path).name.removesuffix(".typescript")]
         return request.command.argv
 
     async def record(self, request: CreateRequest) -> SessionMessage:
         if request.HasField("tmux"):
             pane = await discovery.resolve(self._host(request.host), request.tmux)
             return SessionMessage(kind=SessionKind.SESSION_KIND_TMUX, host=request.host, tmux=pane)
+        if request.HasField("typescript"):
+            return await typescript.record(self._host(request.host), request.typescript)
         in_terminal = request.command.HasField("terminal")
         return SessionMessage(
             kind=SessionKind.SESSION_KIND_TERMINAL if in_terminal else SessionKind.SESSION_KIND_COMMAND,
@@ -77,6 +81,8 @@ class RemoteKind:
         )
 
     def is_same(self, record: SessionMessage, other: SessionMessage) -> bool:
+        if record.kind == SessionKind.SESSION_KIND_TYPESCRIPT:
+            return record.typescript.path == other.typescript.path
         if record.kind != SessionKind.SESSION_KIND_TMUX:
             return False
         return (record.tmux.server_pid, record.tmux.pane_id) == (other.tmux.server_pid, other.tmux.pane_id)
@@ -85,6 +91,8 @@ class RemoteKind:
         host = self._host(record.host)
         if record.kind == SessionKind.SESSION_KIND_TMUX:
             return RemoteAdopted(sink, host, pane=record.tmux)
+        if record.kind == SessionKind.SESSION_KIND_TYPESCRIPT:
+            return RemoteTypescript(sink, host, path=record.typescript.path)
         program = Program(tuple(record.argv), dict(request.env), record.cwd, request.clear_env)
         if record.kind == SessionKind.SESSION_KIND_TERMINAL:
             return RemoteTerminal(sink, host, program=program, size=(record.terminal.columns, record.terminal.rows))
@@ -97,6 +105,8 @@ class RemoteKind:
                 return RemoteAdopted(sink, host)
             case SessionKind.SESSION_KIND_TERMINAL:
                 return RemoteTerminal(sink, host)
+            case SessionKind.SESSION_KIND_TYPESCRIPT:
+                return RemoteTypescript(sink, host)
             case _:
                 return RemoteCommand(sink, host)
 
@@ -109,7 +119,7 @@ class RemoteKind:
                 hosts.append(self._host(check_host(name)))
             except BadHost as error:
                 problems.append(Error(code=error.reason, message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_SIGHTLINE))
-        found = await asyncio.gather(*(discovery.discover(host, list(request.socket_paths)) for host in hosts))
+        found = await asyncio.gather(*(discovery.discover(host, request) for host in hosts))
         candidates = [one for some, _ in found for one in some]
         return candidates, problems + [one for _, some in found for one in some]
 
@@ -132,3 +142,13 @@ class RemoteKind:
         if self._own_directory is None:
             self._own_directory = Path(tempfile.mkdtemp(prefix="sightline-", dir="/tmp"))
         return self._own_directory
+
+
+def _check_command(request: CreateRequest) -> None:
+    check_command(request.command)
+    if request.command.holder in {Command.HOLDER_SCREEN, Command.HOLDER_SCRIPT}:
+        raise BadField(field="command.holder", problem="on another host terminals are held by tmux alone")
+    if request.command.holder == Command.HOLDER_TMUX and not request.command.HasField("terminal"):
+        raise BadField(field="command.holder", problem="tmux holds terminals: set `terminal` too")
+    if request.cwd and not os.path.isabs(request.cwd):
+        raise CwdNotFound(cwd=request.cwd)

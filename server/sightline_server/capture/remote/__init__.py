@@ -7,6 +7,8 @@
 - `scripts`: what runs there, and how words are written for a shell
 - `stream`: from a spool there to a sink: the exact byte, the end's marker, what was lost
 - `source`: what all sources there have in common; `terminal`, `adopted`, `command`: each kind
+- `file_stream`, `typescript`: a file there that `script` writes
+- `program`: what the sources of our own programs have in common; `panes`: those of panes
 - `pane`: a pane there: typing, echo, the screen
 - `discovery`: what could be adopted there
 

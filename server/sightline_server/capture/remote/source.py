@@ -43,6 +43,9 @@ class Place:
         socket: of its tmux server.
         server: pid and start of that server, as `sl_who` says them.
         piped: our writer is at the pane's pipe; False: somebody else's is.
+        path: of the file that is followed, where it is one.
+        file: which file that is, as `sl_file` says it.
+        base: the position at which that file begins: what was read of those before it.
     """
 
     directory: str
@@ -51,6 +54,9 @@ class Place:
     socket: str = ""
     server: str = ""
     piped: bool = True
+    path: str = ""
+    file: str = ""
+    base: int = 0
 
     def write(self, directory: Path) -> None:
         """Writes it, whole or not at all."""

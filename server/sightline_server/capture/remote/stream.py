@@ -75,6 +75,7 @@ class Stream:
         self._offset = 0  # committed
         self._waiting = bytearray()  # received and not committed, but for `_held`
         self._held = b""  # what may be the beginning of the marker
+        self._kept_back = 0  # bytes at the end of `_waiting` that may turn out to be no output
         self._matched = 0  # bytes of the marker that came last, let out or not
         self._marked = False
         self._finishing = False
@@ -153,7 +154,7 @@ class Stream:
         self._loss_at = -1
         self._waiting.clear()
         self._held = self._head = b""
-        self._matched = 0
+        self._matched = self._kept_back = 0
         self._paused = self._marked = self._finishing = False
         self._line_until = 0.0
 
@@ -240,6 +241,9 @@ class Stream:
         self._sift(data)
         if self._received % SEGMENT_BYTES == 0 and not self._marked:
             self._go()
+        self._hold_back_if_full()
+
+    def _hold_back_if_full(self) -> None:
         if len(self._waiting) > MOST_WAITING and self._channel:
             self._channel.pause()
             self._paused = True
@@ -281,15 +285,16 @@ class Stream:
         """Commits what there is, unless a commit, a loss or more bytes come first."""
         if self._committing or self._gathering or self._failed or self._losing:
             return
+        ready = len(self._waiting) - self._kept_back
         limit = min(COMMIT_BYTES, self._loss_at - self._offset) if self._loss_at >= 0 else COMMIT_BYTES
         if limit <= 0:
             self._losing = self._loop.create_task(self._find_losses(), name=f"losses of {self._sink.session_id}")
             return
-        data = bytes(self._waiting[:limit])
+        data = bytes(self._waiting[: min(limit, ready)])
         if not data:
             self._check_end()
             return
-        full = len(data) < len(self._waiting)
+        full = len(data) < ready
         chunks = cut_lines(data, hold=self._holds_line(), more=full) if self._by_line else cut_anywhere(data)
         taken = sum(map(len, chunks))
         if not taken:
@@ -317,7 +322,7 @@ class Stream:
         if self._paused and len(self._waiting) <= MOST_WAITING // 2 and self._channel:
             self._paused = False
             self._channel.resume()
-        if self._offset // SEGMENT_BYTES > self._dropped:
+        if self._place and self._offset // SEGMENT_BYTES > self._dropped:
             self._dropped = self._offset // SEGMENT_BYTES
             self._in_background(self._drop())
         if taken >= GATHER_BYTES and not self._marked and len(self._waiting) < COMMIT_BYTES:
@@ -340,7 +345,7 @@ class Stream:
             self._loop.call_at(self._line_until, self._flow)
 
     def _check_end(self) -> None:
-        if (self._marked or self._finishing) and not self.ended:
+        if (self._marked or self._finishing) and not self.ended and not self._waiting:
             self.ended = True
             self._on_change()
 

@@ -158,3 +158,9 @@ sl_signal_session() {
   done
   echo "$sl_count"
 }
+
+# Which file has a path now, and how long it is; nothing when there is none.
+sl_file() {
+  [ -f "$1" ] && [ -r "$1" ] || return 0
+  echo "$(set -- $(ls -di -- "$1") && echo "$1") $(wc -c <"$1")"
+}

@@ -17,3 +17,13 @@ sl_go() {
   ) </dev/null 2>/dev/null &
   sl_tail=$!
 }
+
+# sl_follow TOKEN FILE OFFSET: the same for a file of somebody else's. What tail says about it comes where it happened.
+sl_follow() {
+  sl_stop
+  (
+    printf '\n%s 0\n' "$1"
+    exec env LC_ALL=C tail -c "+$(($3 + 1))" -f -- "$2" 2>&1
+  ) </dev/null &
+  sl_tail=$!
+}
