@@ -18,7 +18,7 @@ from conformance.rig import Parrot, Rig, is_running, until
 from conformance.rigs.command import CommandRig
 from conformance.rigs.held import HeldRig
 from conformance.rigs.recipe import RecipeRig
-from conformance.rigs.remote import RemoteCommandRig, RemoteTerminalRig, RemoteTmuxRig
+from conformance.rigs.remote import RemoteCommandRig, RemoteTerminalRig, RemoteTmuxRig, RemoteTypescriptRig
 from conformance.rigs.screen import HeldScreenRig, ScreenPairRig, ScreenRig
 from conformance.rigs.terminal import TerminalRig
 from conformance.rigs.tmux import TmuxRig
@@ -44,6 +44,7 @@ RIGS: dict[str, Callable[[Path], Rig]] = {
     "remote_command": RemoteCommandRig,
     "remote_terminal": RemoteTerminalRig,
     "remote_tmux": RemoteTmuxRig,
+    "remote_typescript": RemoteTypescriptRig,
 }
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/", "TERM": "xterm-256color"}

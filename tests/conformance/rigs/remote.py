@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.rig import Parrot
+from conformance.rig import Parrot, until
 from conformance.rigs.tmux import SEEN
+from conformance.rigs.typescript import TypescriptRig
 from sightline.v1.session_pb2 import Command, Terminal, Tmux
 from sightline.v1.session_service_pb2 import CreateRequest
 from support.sshd import SshHost
@@ -73,3 +74,30 @@ class RemoteTmuxRig(RemoteRig):
     def traces(self) -> object:
         """See `Rig`."""
         return [super().traces(), *(self.host.tmux(*question) for question in SEEN)]
+
+
+class RemoteTypescriptRig(RemoteRig):
+    """A typescript there."""
+
+    adopted = True
+    takes_input = False
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self._there = TypescriptRig(home)
+
+    async def request(self, program: Parrot) -> CreateRequest:
+        """See `Rig`."""
+        request = await self._there.request(program)
+        request.host = "box"
+        await until(Path(request.typescript.path).exists)
+        return request
+
+    def traces(self) -> object:
+        """See `Rig`."""
+        return [super().traces(), self._there.traces()]
+
+    async def close(self) -> None:
+        """See `Rig`."""
+        await self._there.close()
+        await super().close()
