@@ -7,7 +7,9 @@ The program is a `Parrot`. What a rig cannot do it says by its attributes, so th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,12 @@ class Parrot:
     def received(self) -> bytes:
         """What it has read, and `<SIGINT>` for each interrupt."""
         return self._file("received")
+
+    def end(self) -> None:
+        """Kills it, whoever started it."""
+        if (self._directory / "ready").exists():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     async def child(self) -> int:
         """Has it start a child in a session of its own, and gives its pid."""

@@ -125,6 +125,7 @@ class Stage:
     async def close(self) -> None:
         """Nothing is left running."""
         await self.leave()
+        self.program.end()
         await self.rig.close()
         await processes.end_tree(self.sink.session_id, None, signal.SIGKILL, 0)
 

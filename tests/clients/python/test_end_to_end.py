@@ -245,8 +245,6 @@ async def test_a_terminal_is_run_typed_into_resized_and_shown(client: sightline.
 async def test_what_is_not_built_yet_says_so(client: sightline.Client) -> None:
     session = await client.create(["true"])
     calls = [
-        client.search("word"),
-        client.publish(session, [Event()], producer_id="p", first_sequence=1),
         client.answer(session, "r", text="yes"),
         client.explain(session),
     ]
