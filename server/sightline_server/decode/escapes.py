@@ -23,7 +23,8 @@ MAX_PARAMETERS = 64  # bytes of them in a sequence that edits the line
 LINE_FINALS = b"@CDGJKPX`ajsu"  # CSI that move, erase or insert within the line; save and restore the cursor
 ROW_FINALS = b"ABEFHLMSTdefk"  # CSI that go to another row, or move rows
 EDIT_ESCAPES = b"78DEMc"  # save, restore, index, next line, reverse index, reset
-ANOTHER_ROW = b"\x0b"  # stands in the text where the cursor goes to another row
+ERASE_TO_END = b"\x01"  # stands in the text where the rest of the line is erased, as compilers do after each colour
+ANOTHER_ROW = b"\x0b"  # the same where the cursor goes to another row
 
 SEQUENCE = re.compile(
     rb"\x1b(?:(?P<csi>\[[\x00-\x17\x19\x1c-\x3f\x7f]{0,%d})(?P<final>[@-~\x18\x1a]?)"
@@ -53,14 +54,15 @@ _PLAIN = (  # complete sequences without an effect on a line, as they come nearl
     )
 )
 PLAIN = re.compile(rb"\x1b(?:%s)" % _PLAIN)
-PLAIN_OR_ERASE = re.compile(rb"\x1b(?:%s|\[K)" % _PLAIN)
-PLAIN_OR_EDIT = re.compile(rb"\x1b(?:%s|%s)" % (_PLAIN, _EDIT))
-ROW = re.compile(rb"(?:\x1b(?:\[[0-9;]*[%s]|\[0*(?:[2-9]|1[0-9])[0-9;]*J|[DEMc]))+" % ROW_FINALS)
-STRANGE = re.compile(rb"\x1b(?!%s|%s)" % (_PLAIN, _EDIT))
+EDIT = re.compile(rb"\x1b(?:%s)" % _EDIT)
+STRANGE = re.compile(rb"\x1b(?!%s)" % _EDIT)
+_ROW = rb"\x1b(?:\[[0-9;]*[%s]|\[0*(?:[2-9]|1[0-9])[0-9;]*J|[DEMc])" % ROW_FINALS
+ROW = re.compile(rb"%s(?:%s)*" % (_ROW, _ROW))  # the first ESC stands alone, so that it is looked for fast
 PARAMETERS = re.compile(rb"[0-9;]{0,%d}" % MAX_PARAMETERS)
 
 LINE_BREAKS = bytes.maketrans(b"\x0b\x0c", b"\n\n")  # terminals go down a line for both
 CONTROLS = bytes(set(range(0x20)) - set(b"\b\t\n\x0b\x0c\r\x1b")) + b"\x7f"
+CONTROLS_BUT_ERASE = CONTROLS.replace(ERASE_TO_END, b"")
 CONTROLS_DONE = bytes.maketrans(b"\b\t\n\x0b\x0c\r", b"\x7f" * 6)
 EXECUTED = bytes(set(range(256)) - set(b"\b\t\n\x0b\x0c\r"))  # what of the bytes within a CSI is no control that text knows
 
@@ -91,24 +93,20 @@ class SevenBit:
 
     Attributes:
         held: bytes that may become part of a character or a sequence.
-        sound: what was given last is UTF-8.
     """
 
     def __init__(self) -> None:
         self.held = b""
-        self.sound = True
 
     def feed(self, data: bytes) -> bytes:
         """What is decided."""
         if self.held:
             data, self.held = self.held + data, b""
-        self.sound = True
         if data.isascii():
             return data
         try:
             end = codecs.utf_8_decode(data, "strict", False)[1]
         except UnicodeDecodeError:
-            self.sound = False
             data = C1.sub(self._put, data)
             cut = None if self.held else CUT_CHARACTER.search(data, max(0, len(data) - 3))
             end = len(data) if cut is None else cut.start()
@@ -148,16 +146,9 @@ class Stripper:
         other._seven_bit = copy.copy(self._seven_bit)
         return other
 
-    def feed(self, data: bytes, *, still: bool = False) -> bytes:
-        """The text in the next bytes.
-
-        Args:
-            data: the bytes.
-            still: nothing moves the cursor back in them, unless an escape code does: erasing what is behind it does nothing then,
-                and need not be left in. Compilers do so after each colour.
-        """
-        data = self._seven_bit.feed(data)
-        return self._strip(data, still=still and self._seven_bit.sound)
+    def feed(self, data: bytes) -> bytes:
+        """The text in the next bytes."""
+        return self._strip(self._seven_bit.feed(data))
 
     @property
     def is_holding(self) -> bool:
@@ -169,7 +160,7 @@ class Stripper:
         held, self._seven_bit.held = self._seven_bit.held, b""
         return self._strip(held)
 
-    def _strip(self, data: bytes, *, still: bool = False) -> bytes:
+    def _strip(self, data: bytes) -> bytes:
         if self._string:
             data = self._after_string(data)
         if self._begun:
@@ -177,12 +168,19 @@ class Stripper:
         last = data.rfind(b"\x1b")
         if last < 0:
             return data.translate(LINE_BREAKS, CONTROLS)
-        data = self._without_escapes(self._whole(data, last), still)
+        data = self._whole(data, last)
+        # A NUL goes with the other controls. Until then it keeps what stood around a sequence from looking like another one.
+        text = PLAIN.sub(b"\0", data)
+        dropped = CONTROLS
+        if b"\x1b" in text and self._edits:
+            text, dropped = edits_of(text, data), CONTROLS_BUT_ERASE
+        elif b"\x1b" in text and b"\x1b" in (text := EDIT.sub(b"\0", text)):
+            text = SEQUENCE.sub(executed_in, data)
         if self._begun:  # what it executes is done, and DEL does nothing
-            data += self._begun.translate(None, EXECUTED)
+            text += self._begun.translate(None, EXECUTED)
             self._begun = self._begun.translate(CONTROLS_DONE)
-        data = data.translate(LINE_BREAKS, CONTROLS)
-        return ROW.sub(ANOTHER_ROW, data) if b"\x1b" in data else data
+        text = text.translate(LINE_BREAKS, dropped)
+        return ROW.sub(ANOTHER_ROW, text) if b"\x1b" in text else text
 
     def _after_string(self, data: bytes) -> bytes:
         """What follows the string that the stream is in; empty if that goes on."""
@@ -211,28 +209,31 @@ class Stripper:
             return data[:last]
         return data
 
-    def _without_escapes(self, data: bytes, still: bool) -> bytes:
-        if still and b"\x1b" not in (text := PLAIN_OR_ERASE.sub(b"", data)):
-            return text
-        text = (PLAIN if self._edits else PLAIN_OR_EDIT).sub(b"", data)
-        # Each ESC begins a sequence. Where all are complete, taking them out joins nothing to another one's beginning.
-        if b"\x1b" not in text or (self._edits and STRANGE.search(data) is None):
-            return text
-        return SEQUENCE.sub(self._instead, data)
 
-    def _instead(self, found: Match[bytes]) -> bytes:
-        if found.lastgroup == "two" and self._edits and found["two"] in EDIT_ESCAPES:
-            return found[0]
-        inside = found["csi"] or found["nf"]
-        if not inside:
-            return b""
-        executed = inside[1:].translate(None, EXECUTED)
-        final = found["final"]
-        if final and final in _EDITS and self._edits:
-            parameters = inside[1:].translate(None, b"\x7f" + bytes(range(0x20)))
-            if PARAMETERS.fullmatch(parameters):
-                return executed + b"\x1b[" + parameters + final
-        return executed
+def edits_of(text: bytes, data: bytes) -> bytes:
+    """The text with what edits the line in it, from what is left without `PLAIN`, and from all of it."""
+    text = text.replace(ERASE_TO_END, b"\0").replace(b"\x1b[K", ERASE_TO_END)
+    if b"\x1b" in text and STRANGE.search(text) is not None:
+        return SEQUENCE.sub(edit_in, data.replace(ERASE_TO_END, b"\0"))
+    return text
+
+
+def edit_in(found: Match[bytes]) -> bytes:
+    """What one sequence is among text: the controls in it, then itself if it edits the line."""
+    if found["two"]:
+        return found[0] if found["two"] in EDIT_ESCAPES else b""
+    executed, final = executed_in(found), found["final"]
+    if final and final in _EDITS:
+        parameters = found["csi"][1:].translate(None, b"\x7f" + bytes(range(0x20)))
+        if PARAMETERS.fullmatch(parameters):
+            return executed + b"\x1b[" + parameters + final
+    return executed
+
+
+def executed_in(found: Match[bytes]) -> bytes:
+    """The controls in one sequence."""
+    inside = found["csi"] or found["nf"]
+    return inside[1:].translate(None, EXECUTED) if inside else b""
 
 
 def strip(data: bytes) -> bytes:

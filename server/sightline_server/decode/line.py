@@ -11,7 +11,7 @@ import functools
 import re
 import unicodedata
 
-from sightline_server.decode.escapes import ANOTHER_ROW
+from sightline_server.decode.escapes import ANOTHER_ROW, ERASE_TO_END
 
 MAX_LINE = 64 * 1024  # cells; a longer line is given out in pieces of so many, and what was given out is not written over any more
 FARTHEST = 512  # column to which a move goes where nothing stands: a terminal ends somewhere
@@ -24,23 +24,18 @@ HALF = "\1"  # the second cell of a wide character
 PIECE = 16 * 1024  # bytes looked at together
 SLICE = 4096  # characters, the same
 
-ERASING = (
-    b"\r\x1b[K",
-    b"\r\x1b[0K",
-    b"\r\x1b[2K",
-    b"\x1b[2K\r",
-    b"\x1b[2K\x1b[G",
-    b"\x1b[2K\x1b[1G",
-    b"\x1b[G\x1b[2K",
-    b"\x1b[1G\x1b[2K",
+ERASING = tuple(
+    code
+    for home in (b"\r", b"\x1b[G", b"\x1b[1G")
+    for code in (home + ERASE_TO_END, home + b"\x1b[K", home + b"\x1b[0K", home + b"\x1b[2K", b"\x1b[2K" + home)
 )
 """What leaves an empty line and the cursor at its beginning, as programs write it."""
 
-MORE_THAN_THE_LINE = re.compile(rb"[\n\x0b\t]|\x1b(?:[^\[]|\[[0-9;]*[^CDGKPX`aj])")
+MORE_THAN_THE_LINE = re.compile(rb"[\n\x0b\t]|\x1b(?:[^\[]|\[[0-9;]*+[^CDGKPX`aj])")
 """What does more than write within the line, or may make it longer than its bytes."""
 
 RETURNS_ONLY = re.compile(rb"[\r\x20-\x7e]*")
-TOKEN = re.compile(rb"([^\b\t\n\x0b\r\x1b]+)|([\b\t\n\x0b\r])|\x1b(?:\[([0-9]*)[0-9;]*)?([0-9@-~])")
+TOKEN = re.compile(rb"([^\x01\b\t\n\x0b\r\x1b]+)|([\x01\b\t\n\x0b\r])|\x1b(?:\[([0-9]*)[0-9;]*)?([0-9@-~])")
 _GAP_AND_TAB = re.compile("\0{0,7}\t")  # what one tab goes over
 
 
@@ -153,6 +148,8 @@ class Line:
             self._finish()
         elif control == ANOTHER_ROW:
             self._leave()
+        elif control == ERASE_TO_END:
+            self._erase(self._column, len(self._cells))
         elif control == b"\r":
             self._column = 0
         elif control == b"\b":

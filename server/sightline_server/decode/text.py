@@ -10,12 +10,13 @@ from __future__ import annotations
 import copy
 import re
 
-from sightline_server.decode.escapes import ANOTHER_ROW, CUT_CHARACTER, Stripper
+from sightline_server.decode.escapes import ANOTHER_ROW, CUT_CHARACTER, ERASE_TO_END, Stripper
 from sightline_server.decode.line import MAX_LINE, TAB, Line
 
 RAW_BYTES = MAX_LINE // TAB // 2  # of a line that are kept as they came; too few to be more than a line holds
 
 
+STILL = re.compile(rb"[^\b\r\x1b]*")
 FIRST_LINE = re.compile(rb"[^\n\x0b]*[\n\x0b]")
 ROW_AT_BEGINNING = re.compile(rb"(?:^|(?<=\x0b))\x0b+", re.MULTILINE)  # nothing stands there
 
@@ -37,8 +38,7 @@ class TextDecoder:
 
     def feed(self, data: bytes) -> bytes:
         """The lines that are over with the next bytes, each with its newline; the beginning of one that gets too long."""
-        still = self._line.is_fresh and not moves(self._raw) and self._raw[-1:] < b"\x80" and not moves_by_control(data)
-        return self._take(self._stripper.feed(data, still=still))
+        return self._take(self._stripper.feed(data))
 
     def flush(self) -> bytes:
         """What stands on the line that is not over, but was not given. If what was given is gone from it, on a new line."""
@@ -110,26 +110,23 @@ class TextDecoder:
 def whole_lines(lines: bytes) -> bytes:
     """Lines as they would stay, each given with its newline, from what `escapes.Stripper` gives."""
     lines = lines.replace(b"\r\n", b"\n")
-    still = unmoved(lines)
-    if not moves(still):
-        return still
-    return b"\n".join([one_line(line) if moves(still := unmoved(line)) else still for line in lines.split(b"\n")])
-
-
-def moves_by_control(data: bytes) -> bool:
-    """The same of what has its escape codes still, these left aside."""
-    return b"\b" in data or data.count(b"\r") != data.count(b"\r\n")
-
-
-def moves(data: bytes) -> bool:
-    """Something in it may move back or erase."""
-    return b"\r" in data or b"\b" in data or b"\x1b" in data
+    if b"\r" not in lines and b"\b" not in lines and b"\x1b" not in lines:
+        return unmoved(lines)
+    given: list[bytes] = []
+    done = 0
+    while (place := STILL.match(lines, done).end()) < len(lines):  # type: ignore[union-attr]  # nothing is still, too
+        start = lines.rfind(b"\n", done, place) + 1 or done
+        end = lines.find(b"\n", place)
+        end = len(lines) if end < 0 else end
+        given += (unmoved(lines[done:start]), one_line(lines[start:end]))
+        done = end
+    given.append(unmoved(lines[done:]))
+    return b"".join(given)
 
 
 def unmoved(lines: bytes) -> bytes:
-    """The same, if the cursor never moves back: then nothing is erased behind it either, as compilers do after each colour."""
-    if b"\x1b" in lines:
-        lines = lines.replace(b"\x1b[K", b"")
+    """The same, if the cursor never moves back: then nothing stands where the rest of a line is erased."""
+    lines = lines.replace(ERASE_TO_END, b"")
     if ANOTHER_ROW in lines:
         lines = ROW_AT_BEGINNING.sub(b"", lines)
         lines = lines.replace(ANOTHER_ROW, b"\n")

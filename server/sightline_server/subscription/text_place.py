@@ -19,7 +19,7 @@ from sightline_server.subscription.text import Item, TextState, items
 
 GRACE_SECONDS = 0.001  # until a pause is over for certain
 TURN_SECONDS = 0.004  # that a subscriber may keep the loop from others, and one event more
-LOOK_BYTES = RESPONSE_BYTES  # of log that are read at once
+LOOK_BYTES = 128 * 1024  # of log that are read at once; a turn takes one to four of it
 LOOK_ENTRIES = 4096  # the same in entries
 PRIMED_BYTES = 256 * 1024  # of log that are read again to know on what a stream goes on
 PRIMED_BLOCK_BYTES = 1024 * 1024  # the same in whole blocks
