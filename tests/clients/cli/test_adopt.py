@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 from collections.abc import Iterator
 
@@ -22,7 +23,8 @@ class Tmux:
 
 @pytest.fixture
 def tmux(served: Sightline) -> Iterator[Tmux]:
-    own = Tmux(str(served.home.parent / "own.sock"))
+    # One for each test: a server that is just going takes a new one on the same socket with it.
+    own = Tmux(str(served.home.parent / f"own{secrets.token_hex(2)}.sock"))
     own("-f", "/dev/null", "new-session", "-d", "-s", "work", "-x", "90", "-y", "20", "env PS1='READY> ' ENV= sh")
     yield own
     subprocess.run(["tmux", "-S", own.socket, "kill-server"], capture_output=True, check=False)
