@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from sightline_server.errors import SightlineError
 from sightline_server.log import record
-from sightline_server.search.index import Index, Progress
+from sightline_server.search.index import BREATH, Index, Progress
 from sightline_server.search.lines import Line, Lines
 from sightline_server.storage.contract import Block, LogHead, Reader
 from sightline_server.storage.layout import is_damage
@@ -37,6 +37,7 @@ BEYOND = 1 << 62  # any `seq`
 READ_BYTES = 256 * 1024  # of log read together
 BATCH_BYTES = 512 * 1024  # of log added in one transaction: a tenth of a second; half as many take a tenth longer in all
 BATCH_LINES = 10_000
+LINES_AT_ONCE = 100  # after which the loop may have its turn: a fraction of a millisecond
 REMOVED_AT_ONCE = 16  # pages in one transaction
 PAUSE_SECONDS = 10.0  # after the index could not be written, or a log not read
 MIN_FREE = 64 * 1024 * 1024  # bytes on the disk below which nothing is added: logs need it more
@@ -355,9 +356,13 @@ class Indexer:
             ended += lines.interrupted()
         if not block.data:  # damaged
             ended += lines.interrupted()
+        given = len(ended)
         for event in record.decode(block.data):
             if event.seq > progress.seq:
                 ended += lines.feed(event)
+            if len(ended) - given >= LINES_AT_ONCE:
+                given = len(ended)
+                time.sleep(BREATH)
         progress.seq = block.last_seq
         progress.seq_time = block.last_time
         progress.offset = block.offset + len(block.data)

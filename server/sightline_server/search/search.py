@@ -62,9 +62,9 @@ class Search:
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
+        self._indexer.stop()
         self._thread.submit(self._close_reader)
         self._thread.shutdown()
-        self._indexer.stop()
 
     def _close_reader(self) -> None:
         if self._reader is not None:
