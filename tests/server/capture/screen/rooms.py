@@ -147,6 +147,14 @@ class Room:
         await source.start()
         return sink, source
 
+    def end(self) -> None:
+        """Kills the sessions and what runs in them, also where their screen is gone."""
+        mark = b"SCREENDIR=" + os.fsencode(self.screens) + b"\0"
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                if mark in Path("/proc", pid, "environ").read_bytes():
+                    os.kill(int(pid), signals.SIGKILL)
+
     def files(self, pid: int) -> list[str]:
         """What a screen process has open."""
         return sorted(os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())
@@ -179,11 +187,7 @@ async def room() -> AsyncIterator[Room]:
         for source in made.sources:
             await source.detach()
         made.inotify.close()
-        for socket in list(made.screens.iterdir()):
-            pid = int(socket.name.partition(".")[0])
-            for each in [*windows.descendants(pid), pid]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(each, signals.SIGKILL)
+        made.end()
         for number in range(len(made.sources) + 1):
             await processes.end_tree(f"{home.name}-{number}", None, signals.SIGKILL, 0)
         shutil.rmtree(home, ignore_errors=True)
