@@ -95,7 +95,7 @@ class RemoteCommand(RemoteSource):
 
     async def interrupt(self) -> None:
         """See `Source`."""
-        self._host.check_up()
+        self._check_connected()
         with suppress(Refused):
             await self._host.ask(f'kill -s INT -- "-$(cat {line(self._directory + "/program")})"')
 

@@ -44,7 +44,7 @@ class RemotePaneSource(RemoteSource):
 
     async def interrupt(self) -> None:
         """See `Source`."""
-        self._host.check_up()
+        self._check_connected()
         await self._present().interrupt()
 
     async def snapshot(self) -> Snapshot:

@@ -92,6 +92,7 @@ class RemoteSource:
         self._news: set[str] = set()
         self._following: asyncio.Task[None] | None = None
         self._delay = FIRST_RETRY_SECONDS
+        self._problem: Exception | None = None  # why nothing comes just now
 
     # --- `Watcher`
 
@@ -150,7 +151,7 @@ class RemoteSource:
 
     def check_send(self, typed: Typed) -> None:  # noqa: ARG002 - the contract's
         """See `Source`."""
-        self._host.check_up()
+        self._check_connected()
 
     async def detach(self) -> None:
         """See `Source`."""
@@ -160,6 +161,12 @@ class RemoteSource:
         await self._let_go()
 
     # --- for subclasses
+
+    def _check_connected(self) -> None:
+        """Raises `HostDisconnected` for as long as the capture says so."""
+        if self._problem is not None:
+            raise errors.HostDisconnected(host=self._host.name, why=self._problem)
+        self._host.check_up()
 
     @abstractmethod
     async def _look(self) -> Ending | None:
@@ -262,6 +269,7 @@ class RemoteSource:
             if not stream.ended and not stream.attached:
                 await stream.attach()
                 self._delay = FIRST_RETRY_SECONDS
+        self._problem = None
         await self._following_again()
 
     async def _following_again(self) -> None:
@@ -271,6 +279,7 @@ class RemoteSource:
         """Says why nothing comes, and waits until that may have changed."""
         why = self._host.problem if not self._host.up and self._host.problem else problem
         if self._host.up or self._host.problem:  # while it is first connected to, nothing is wrong yet
+            self._problem = why
             await self._sink.capture(CaptureState.CAPTURE_STATE_DISCONNECTED, str(why))
         for stream in self._streams:
             await stream.detach()
