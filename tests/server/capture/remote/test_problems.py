@@ -12,6 +12,7 @@ import pytest
 from server.capture.remote.ground import Ground, ground
 from sightline.v1.session_pb2 import Command, Terminal, Tmux
 from sightline.v1.session_service_pb2 import CreateRequest, DiscoverRequest
+from sightline_server.capture.base import Typed
 from sightline_server.errors import (
     BadHost,
     HostKeyChanged,
@@ -208,3 +209,20 @@ async def test_the_users_own_live_connection_is_shared() -> None:
         finally:
             own.terminate()
             await own.wait()
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipes", "terminal"])
+async def test_a_host_whose_sh_is_bash_does_the_same(tmp_path: Path, terminal: bool) -> None:
+    async with ground() as here:
+        place = programs(tmp_path / "bin", "sh")
+        (place / "sh").symlink_to("/bin/bash")
+        bare(here, place)
+        said = 'echo "${BASH_VERSION:+bash}"; read x; echo "got $x"; exit 4'
+        followed = await here.run("sh", "-c", said, terminal=terminal, stdin=True, env={"UID": "7"})
+        await followed.sink.until(lambda: b"bash" in followed.output())
+        await followed.source.send(Typed(data=b"-n \xc3\xa9", submit=True))
+        assert (await followed.sink.ending()).exit_code == 4
+        assert b"got -n \xc3\xa9" in followed.output()
+        followed = await here.run("sleep", "600", terminal=terminal)
+        await followed.source.interrupt()
+        assert (await followed.sink.ending()).signal == 2
