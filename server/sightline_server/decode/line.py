@@ -24,11 +24,9 @@ HALF = "\1"  # the second cell of a wide character
 PIECE = 16 * 1024  # bytes looked at together
 SLICE = 4096  # characters, the same
 
-ERASING = tuple(
-    code
-    for home in (b"\r", b"\x1b[G", b"\x1b[1G")
-    for code in (home + ERASE_TO_END, home + b"\x1b[K", home + b"\x1b[0K", home + b"\x1b[2K", b"\x1b[2K" + home)
-)
+HOME = (b"\r", b"\x1b[G", b"\x1b[1G")
+ERASE = (ERASE_TO_END, b"\x1b[0K", b"\x1b[2K")
+ERASING = tuple(code for home in HOME for code in (*(home + erase for erase in ERASE), home + b"\x1b[K", b"\x1b[2K" + home))
 """What leaves an empty line and the cursor at its beginning, as programs write it."""
 
 MORE_THAN_THE_LINE = re.compile(rb"[\n\x0b\t]|\x1b(?:[^\[]|\[[0-9;]*+[^CDGKPX`aj])")
@@ -102,7 +100,8 @@ class Line:
         self._apply(data)
 
     def _apply(self, data: bytes) -> None:
-        data = self._since_erased(data)
+        if b"\x1b" in data or ERASE_TO_END in data:
+            data = self._since_erased(data)
         if RETURNS_ONLY.fullmatch(data) and self._has_room_for(data):
             self._returns(data.decode())
             return
@@ -120,12 +119,11 @@ class Line:
 
     def _since_erased(self, data: bytes) -> bytes:
         """Skips to where the whole line was erased last, with the cursor at its beginning: what came before has left nothing."""
-        found = max((data.rfind(code) + len(code) for code in ERASING if code in data), default=0)
-        if not found or MORE_THAN_THE_LINE.search(data, 0, found) or not self._has_room_for(data):
-            return data
-        self._erase(0, len(self._cells))
-        self._column = 0
-        return data[found:]
+        place = erased_until(data) if self._has_room_for(data) else 0
+        if place:
+            self._erase(0, len(self._cells))
+            self._column = 0
+        return data[place:]
 
     def _returns(self, text: str) -> None:
         """ASCII and carriage returns: of what is written over each other the last stays, and of what was before what is longer."""
@@ -145,7 +143,7 @@ class Line:
 
     def _control(self, control: bytes) -> None:
         if control == b"\n":
-            self._finish()
+            self.finish()
         elif control == ANOTHER_ROW:
             self._leave()
         elif control == ERASE_TO_END:
@@ -294,11 +292,12 @@ class Line:
     def _leave(self) -> None:
         """The cursor goes elsewhere: what stands here is a line, if anything does."""
         if self._cells or self.given:
-            self._finish()
+            self.finish()
         else:
             self._begin()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """It is over."""
         self.out.append(self.rest() + "\n")
         self._begin()
 
@@ -308,6 +307,12 @@ class Line:
         self._saved = -1
         self._rewritten = False
         self.given = ""
+
+
+def erased_until(data: bytes) -> int:
+    """Where the line was erased last, the cursor at its beginning, if what came before only wrote on it; else 0."""
+    place = max([data.rfind(code) + len(code) for code in ERASING if code in data], default=0)
+    return 0 if place and MORE_THAN_THE_LINE.search(data, 0, place) else place
 
 
 def cells_of(character: str) -> list[str]:

@@ -11,7 +11,7 @@ import copy
 import re
 
 from sightline_server.decode.escapes import ANOTHER_ROW, CUT_CHARACTER, ERASE_TO_END, Stripper
-from sightline_server.decode.line import MAX_LINE, TAB, Line
+from sightline_server.decode.line import MAX_LINE, TAB, Line, erased_until
 
 RAW_BYTES = MAX_LINE // TAB // 2  # of a line that are kept as they came; too few to be more than a line holds
 
@@ -109,7 +109,10 @@ class TextDecoder:
 
 def whole_lines(lines: bytes) -> bytes:
     """Lines as they would stay, each given with its newline, from what `escapes.Stripper` gives."""
-    lines = lines.replace(b"\r\n", b"\n")
+    before_newlines = lines.count(b"\r\n")
+    if before_newlines:
+        alone = lines.count(b"\r") > before_newlines
+        lines = lines.replace(b"\r\n", b"\n") if alone else lines.translate(None, b"\r")  # which is twice as fast
     if b"\r" not in lines and b"\b" not in lines and b"\x1b" not in lines:
         return unmoved(lines)
     given: list[bytes] = []
@@ -126,7 +129,7 @@ def whole_lines(lines: bytes) -> bytes:
 
 def unmoved(lines: bytes) -> bytes:
     """The same, if the cursor never moves back: then nothing stands where the rest of a line is erased."""
-    lines = lines.replace(ERASE_TO_END, b"")
+    lines = lines.translate(None, ERASE_TO_END)
     if ANOTHER_ROW in lines:
         lines = ROW_AT_BEGINNING.sub(b"", lines)
         lines = lines.replace(ANOTHER_ROW, b"\n")
@@ -135,9 +138,14 @@ def unmoved(lines: bytes) -> bytes:
 
 def one_line(data: bytes) -> bytes:
     """The same for one, without its newline; it may have become several."""
+    data = data.rstrip(b"\r")
+    if len(data) < RAW_BYTES:
+        rest = data[erased_until(data) :]
+        if b"\r" not in rest and b"\b" not in rest and b"\x1b" not in rest and ANOTHER_ROW not in rest:
+            return rest.replace(ERASE_TO_END, b"")
     line = Line()
-    line.apply(data.rstrip(b"\r"))
-    line.apply(b"\n")
+    line.apply(data)
+    line.finish()
     return encoded("".join(line.out))[:-1]
 
 
