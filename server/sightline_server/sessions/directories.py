@@ -8,6 +8,7 @@ over before it is seen). Never twice: not while a session follows it, nor again 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -78,35 +79,39 @@ class Directories:
         for path in self._fixed:
             self._looked.setdefault(path, time.time_ns())
         self._since = dict(self._looked)
+        self._remember()
         self._changed()
 
     async def stop(self) -> None:
         """The server goes."""
         await self._end()
-        self._save()
+        self._remember()
 
     def list(self) -> list[Directory]:
         """As they are now, by path."""
         return [self._describe(path) for path in sorted(self._looked)]
 
     async def watch(self, host: str, path: str) -> Directory:
-        """Looks there from now on. Raises `BadField`, `DirectoryNotThere`."""
+        """Looks there from now on. Raises `BadField`, `DirectoryNotThere`, `DiskFull`, `CannotStore`."""
         path = self._absolute(host, path)
         if not await asyncio.to_thread(os.path.isdir, path):
             raise errors.DirectoryNotThere(path=path)
         if path not in self._looked:
-            self._looked[path] = self._since[path] = time.time_ns()
+            now = time.time_ns()
+            self._save({**self._looked, path: now})
+            self._looked[path] = self._since[path] = now
             await self._end()
             self._changed()
         return self._describe(path)
 
     async def unwatch(self, host: str, path: str) -> None:
-        """Looks there no longer. Raises `BadField`, `DirectoryNotWatched`, `DirectoryFromSettings`."""
+        """Looks there no longer. Raises `BadField`, `DirectoryNotWatched`, `DirectoryFromSettings`, `DiskFull`, `CannotStore`."""
         path = self._absolute(host, path)
         if path in self._fixed:
             raise errors.DirectoryFromSettings(path=path)
         if path not in self._looked:
             raise errors.DirectoryNotWatched(path=path)
+        self._save({other: looked for other, looked in self._looked.items() if other != path})
         del self._looked[path]
         self._missing.pop(path, None)
         await self._end()
@@ -126,8 +131,7 @@ class Directories:
     # --- looking
 
     def _changed(self) -> None:
-        """Which directories there are is remembered, told, and looked after."""
-        self._save()
+        """Which directories there are is told, and looked after."""
         self._sources.typescript.directories = list(self._looked)
         if self._looked:
             self._task = asyncio.create_task(self._run(), name="watch directories")
@@ -148,7 +152,7 @@ class Directories:
                 else:
                     await asyncio.sleep(LOOK_SECONDS)
                 if time.monotonic() - saved > SAVE_SECONDS:
-                    self._save()
+                    self._remember()
             except errors.Draining:
                 return
             except Exception:
@@ -186,7 +190,7 @@ class Directories:
             now = time.time_ns() - MARGIN
             self._looked.update((path, max(now, self._looked[path])) for path in there)
             if time.monotonic() - saved > SAVE_SECONDS:
-                self._save()
+                self._remember()
                 saved = time.monotonic()
             if await asyncio.to_thread(self._those_there) != there:
                 return
@@ -254,15 +258,31 @@ class Directories:
     # --- over restarts
 
     def _load(self) -> None:
-        with suppress(FileNotFoundError):
+        try:
             self._looked = {str(path): int(looked) for path, looked in json.loads(self._file.read_bytes()).items()}
+        except FileNotFoundError:
+            return
+        except (ValueError, AttributeError, TypeError) as error:
+            logger.error("%s is damaged (%s): no directory is watched until it is said again", self._file, error)
 
-    def _save(self) -> None:
+    def _remember(self) -> None:
+        """When was looked, for the next start: where it cannot be stored, what came since the last time is looked at again."""
+        try:
+            self._save(self._looked)
+        except errors.SightlineError as error:
+            logger.warning("watched directories: %s", error)
+
+    def _save(self, looked: Mapping[str, int]) -> None:
         fresh = self._file.with_suffix(".new")
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            json.dump(self._looked, file)
-        fresh.rename(self._file)
+        try:
+            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(fd, "w", encoding="utf-8") as file:
+                json.dump(looked, file)
+            fresh.rename(self._file)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise errors.DiskFull(path=self._file) from None
+            raise errors.CannotStore(path=self._file, problem=error) from None
 
 
 def _files(directory: str) -> list[_Found]:

@@ -57,8 +57,11 @@ class TypescriptKind:
         return TypescriptSource(sink, self._shared.inotify, self._shared.lookout, record.typescript)
 
     async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:
+        if any("\0" in name for name in request.directories):
+            raise BadField(field="directories", problem="one of them holds a null byte")
+        named = [os.path.join(Path.home(), name) for name in request.directories]
         writers = await self._shared.lookout.writers()
-        return await asyncio.to_thread(discovery.discover, [*self.directories, *request.directories], writers)
+        return await asyncio.to_thread(discovery.discover, [*self.directories, *named], writers)
 
     async def close(self) -> None:
         """See `Kind`."""
