@@ -75,8 +75,8 @@ class Line:
 
     @property
     def is_rewritten(self) -> bool:
-        """It is no mere beginning of a line: something on it was replaced, or the cursor is not at its end."""
-        return self._rewritten or self._column < len(self._cells) or not self.visible.startswith(self.given)
+        """It is no mere beginning of a line: something on it was replaced, or what was given is gone from it."""
+        return self._rewritten or not self.visible.startswith(self.given)
 
     def rest(self) -> str:
         """What to give out so that all that stands on it is; on a new line if what was given out does not stand there any more."""

@@ -29,7 +29,7 @@ from sightline_server.subscription.merging import MERGED_BYTES
 from sightline_server.subscription.position import LENGTH_OF_INDEX, Entry
 
 PAUSE_SECONDS = 0.1  # after which a line that is not over is given: a prompt
-PROGRESS_PAUSE_SECONDS = 1.0  # the same where something on the line was replaced, or what stood there was given before
+PROGRESS_PAUSE_SECONDS = 3.0  # the same where something on it was replaced: many programs say once a second how far they are
 DECODED_BYTES = 64 * 1024  # together
 
 

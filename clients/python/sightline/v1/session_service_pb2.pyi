@@ -88,7 +88,9 @@ class _ViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_View.ValueType],
     VIEW_RAW: _View.ValueType  # 1
     """As the program wrote it."""
     VIEW_TEXT: _View.ValueType  # 2
-    """As text, without escape codes."""
+    """Output as text: without escape codes, each line as it would stay on a terminal. Output that has none does not come, and of a line
+    that is not over only what is known to wait, such as a prompt.
+    """
 
 class View(_View, metaclass=_ViewEnumTypeWrapper):
     """How output reaches the subscriber."""
@@ -98,7 +100,9 @@ VIEW_UNSPECIFIED: View.ValueType  # 0
 VIEW_RAW: View.ValueType  # 1
 """As the program wrote it."""
 VIEW_TEXT: View.ValueType  # 2
-"""As text, without escape codes."""
+"""Output as text: without escape codes, each line as it would stay on a terminal. Output that has none does not come, and of a line
+that is not over only what is known to wait, such as a prompt.
+"""
 Global___View: _TypeAlias = View  # noqa: Y015
 
 class _OnExcess:
