@@ -7,14 +7,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import CaptureState, Channel, Event, Outcome, SessionState
-from sightline.v1.session_pb2 import SessionKind, Tmux
+from sightline.v1.session_pb2 import SessionKind, Terminal, Tmux
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
 from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, reason_of, until
 
@@ -83,6 +84,25 @@ def test_the_last_bytes_of_a_program_come_through_on_a_busy_machine(grpc_stub: S
         for process in busy:
             process.kill()
             process.wait()
+
+
+def test_nothing_follows_the_end_of_a_terminal_that_is_typed_into_and_resized_as_it_ends(grpc_stub: Stub) -> None:
+    def again(call: Callable[[], object]) -> str:
+        while True:
+            try:
+                call()
+            except grpc.RpcError as error:
+                if (reason := reason_of(error)) not in {"SOURCE_GONE", "NO_INPUT", "TMUX_SERVER_NOT_FOUND"}:
+                    return reason
+
+    for _ in range(3):
+        session = create(grpc_stub, "sleep", "0.1", terminal=True).id
+        typed = pb.SendRequest(session=session, text="x")
+        sized = pb.ResizeRequest(session=session, terminal=Terminal(columns=90, rows=30))
+        calls = [lambda: grpc_stub.Send(typed, timeout=PATIENCE), lambda: grpc_stub.Resize(sized, timeout=PATIENCE)]  # noqa: B023
+        with ThreadPoolExecutor() as threads:
+            assert set(threads.map(again, [*calls, *calls])) == {"SESSION_ENDED"}
+        follow(grpc_stub, session)
 
 
 def test_an_unknown_key_is_refused_by_name(grpc_stub: Stub) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from sightline.v1.event_pb2 import Error, ErrorOrigin, Event, FileChanged, Notice
+from sightline.v1.event_pb2 import Error, ErrorOrigin, Event, FileChanged, Notice, SessionState
 from sightline.v1.session_pb2 import Session as SessionMessage
 
 from sightline_server.capture.file_changes import Report
@@ -31,6 +31,7 @@ class FileEvents:
     """
 
     def __init__(self, record: SessionMessage, log: SessionLog, clock: Callable[[], int]) -> None:
+        self._record = record
         self._log = log
         self._clock = clock
         self._calls = ToolCalls(record.cwd)
@@ -78,7 +79,7 @@ class FileEvents:
             self._say(events)
 
     def _say(self, events: list[Event]) -> None:
-        if not self._closed:
+        if not self._closed and self._record.state != SessionState.SESSION_STATE_ENDED:  # the end may wait for its commit
             noted = self._log.append([Draft(OURS, event) for event in events], refusable=True)
             noted.add_done_callback(lambda done: done.cancelled() or done.exception())  # on a full disk it is not told
 

@@ -335,6 +335,7 @@ class Registry:
             state, reason = SessionState.SESSION_STATE_WORKING, "its steps run"
         if session.live:
             await session.note_size()
+        if session.live:  # what is adopted may go while it is looked at
             await session.changed(state, "process", reason)
 
     async def _never_was(self, session: Session) -> None:

@@ -448,6 +448,7 @@ class Session:
             )
             cut = 0 if redacted else max(0, len(typed.data) - MAX_LOGGED_INPUT)
             draft = Draft(OURS, Event(input=said, truncated_bytes=cut))
+            self._running("type into")  # it may have ended while its terminal was looked at
             seq = await self.log.append([draft], input_id=request.request_id, refusable=True)
             await self._reach(source.send(typed), seq)
             self._delivered[request.request_id] = seq
@@ -465,12 +466,13 @@ class Session:
         return None if seq is None else SendResponse(seq=seq, delivered=Delivery.DELIVERY_UNKNOWN)
 
     async def _reach(self, action: Awaitable[None], cause_seq: int) -> None:
-        """Does what the log already says was done; if that fails, the log says so too."""
+        """Does what the log already says was done; if that fails, the log says so too, unless the end came in between."""
         try:
             await action
         except SightlineError as error:
-            problem = Error(code=error.reason, message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_PROGRAM)
-            await self.log.append([Draft(OURS, Event(error=problem, cause_seq=cause_seq))])
+            if self.live:
+                problem = Error(code=error.reason, message=str(error), origin=ErrorOrigin.ERROR_ORIGIN_PROGRAM)
+                await self.log.append([Draft(OURS, Event(error=problem, cause_seq=cause_seq))])
             raise
 
     async def interrupt(self, author: str) -> int:
@@ -490,6 +492,7 @@ class Session:
             if not 1 <= cells <= MAX_CELLS:
                 raise BadField(field=f"terminal.{name}", problem=f"it must be 1 to {MAX_CELLS}")
         await self._running("resize").resize(terminal.columns, terminal.rows)
+        self._running("resize")  # it may have ended meanwhile
         self.record.terminal.CopyFrom(terminal)
         resized = Resized(columns=terminal.columns, rows=terminal.rows)
         return await self.log.append([Draft(OURS, Event(resized=resized))], row=self.row())
@@ -535,10 +538,10 @@ class Session:
 
     async def snapshot(self) -> Snapshot:
         """The screen; of an ended terminal, its last one."""
-        if not self.has_terminal:
-            raise NoTerminal(session=self.record.name)
         if self.source is not None and self.live:
-            screen = await self.source.snapshot()
+            screen = await self.source.snapshot()  # one without a screen says why
+        elif not self.has_terminal:
+            raise NoTerminal(session=self.record.name)
         elif self._private.screen:
             screen = Snapshot.FromString(base64.b64decode(self._private.screen))
         else:
