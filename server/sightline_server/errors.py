@@ -199,7 +199,7 @@ class TmuxServerNotFound(NotFound):
 
 
 class DirectoryNotThere(NotFound):
-    text = "there is no directory {path}: it was removed or renamed, or is not mounted; it is looked at as soon as it is there"
+    text = "there is no directory {path}: check the path; one that is watched already is looked at again as soon as it is there"
 
 
 class DirectoryNotWatched(NotFound):
@@ -207,7 +207,7 @@ class DirectoryNotWatched(NotFound):
 
 
 class FileNotThere(NotFound):
-    text = "there is no file {path}: it was deleted or renamed, or has not been written yet; it is taken up when it is there"
+    text = "there is no file {path}: check the path; one that is followed already is taken up again as soon as it is there"
 
 
 # --- AlreadyThere
@@ -257,7 +257,7 @@ class NotAdopted(WrongState):
 
 
 class FileUnreadable(WrongState):
-    text = "{path} cannot be read: {why}; what is in it is not lost, and is read as soon as that changes"
+    text = "{path} cannot be read: {why}; where it is followed already nothing is lost, and it is read as soon as that changes"
 
 
 class OnlyForPublished(WrongState):

@@ -58,7 +58,7 @@ def _stop_arguments(parser: argparse.ArgumentParser) -> None:
     add_session(parser, "+")
     parser.add_argument("--signal", metavar="SIG", help="the signal to begin with, by name or number; default: TERM")
     parser.add_argument("--grace", metavar="TIME", type=duration, help="KILL follows after this long; default: 5s")
-    parser.add_argument("--kill", action="store_true", help="KILL at once; and end adopted panes too, instead of letting them go")
+    parser.add_argument("--kill", action="store_true", help="KILL at once; and end what was adopted too, instead of letting it go")
     add_json(parser, "print each session as it is then, as JSON")
 
 
@@ -72,7 +72,8 @@ async def _stop(chosen: argparse.Namespace) -> int:
             before = await client.get(name)
             if _is_adopted(before) and not chosen.kill and not before.HasField("end_time"):
                 after = await client.release(before)
-                text = f"let go; it still runs in {what(before)} (`--kill` would end it)"
+                does = "writes" if before.typescript.path and not before.screen.name else "runs in"
+                text = f"let go; it still {does} {what(before)} (`--kill` would end it)"
             else:
                 after = await client.terminate(before, signal=number, grace=chosen.grace)
                 text = _how(before, after)
@@ -149,10 +150,11 @@ asked, and 124 when the time is over first. Does not print its output: `sightlin
 
 STOP = Command(
     name="stop",
-    summary="End sessions: the whole tree of processes. Adopted panes are let go.",
+    summary="End sessions: the whole tree of processes. What was adopted is let go.",
     when="""\
-SIGTERM first, SIGKILL to what is left after 5 seconds; returns when it is over. The log stays. A pane that
-was adopted is not ours to end: it is released and still runs, unless --kill is given.""",
+SIGTERM first, SIGKILL to what is left after 5 seconds; returns when it is over. The log stays. What was
+adopted (a pane, a screen session, a typescript) is not ours to end: it is released and still runs, unless
+--kill is given.""",
     examples=(
         ("sightline stop web", "end it"),
         ("sightline stop web --signal INT --grace 30s", "more gently"),

@@ -89,7 +89,7 @@ async def _export(chosen: argparse.Namespace) -> int:
         reach.note(problem)
     if path is not None:
         still = "" if session.HasField("end_time") else f"; {session.name} goes on, and this is what there was"
-        reach.note(f"{path}: {events} events, {people.size(written)}{still}")
+        reach.note(f"{path}: {people.count(events, 'event')}, {people.size(written)}{still}")
     return codes.OK
 
 

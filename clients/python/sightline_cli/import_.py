@@ -65,7 +65,7 @@ async def _import(chosen: argparse.Namespace) -> int:
                 meter.done()
         for problem in file.recording.problems:
             reach.note(problem)
-        reach.note(f"{session.name}: {count} events, {people.size(size)} of output, from {chosen.file}")
+        reach.note(f"{session.name}: {people.count(count, 'event')}, {people.size(size)} of output, from {chosen.file}")
     print(session.name)
     return codes.OK
 

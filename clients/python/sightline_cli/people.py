@@ -51,6 +51,11 @@ def size(count: int) -> str:
     return f"{value:.1f} TiB"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 step`, `2 steps`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def fit(text: str, width: int) -> str:
     """At most `width` characters, the last one `…` where something was cut off."""
     clean = "".join(character if character.isprintable() else "?" for character in text)

@@ -112,6 +112,9 @@ class ScreenPrinter:
             self._put(1, line, words.line(event).encode(errors="replace") + b"\n")
         elif kind in MATTERS:
             self._say(event.session_id, words.line(event))
+        elif event.step_finished.failure_allowed:
+            step = event.step_finished
+            self._say(event.session_id, f"{step.step} failed with exit code {step.exit_code}, which is allowed")
 
     def gap(self, gap: Gap) -> None:
         """See `Printer`."""

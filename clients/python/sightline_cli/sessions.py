@@ -102,9 +102,11 @@ def seconds(moment: Timestamp) -> float:
 
 
 def what(session: Session) -> str:
-    """What it follows, in one line: its command, its pane, or how many steps it has."""
-    steps = f"{session.steps} steps" if session.steps else ""
-    return shlex.join(session.argv) if session.argv else session.tmux.target or session.tmux.pane_id or steps
+    """What it follows, in one line: its command, its pane, its screen session, its file, or how many steps it has."""
+    if session.argv:
+        return shlex.join(session.argv)
+    followed = session.tmux.target or session.tmux.pane_id or session.screen.name or session.typescript.path
+    return followed or (people.count(session.steps, "step") if session.steps else "")
 
 
 def exit_code_of(session: Session) -> int | None:
@@ -151,6 +153,8 @@ def _facts(session: Session, now: float) -> list[tuple[str, str]]:
         ("agent", session.agent),
         ("pane", f"{session.tmux.target} ({session.tmux.pane_id})" if session.HasField("tmux") else ""),
         ("tmux server", f"{session.tmux.socket_path} (pid {session.tmux.server_pid})" if session.tmux.server_pid else ""),
+        ("screen", f"{session.screen.name}, window {session.screen.window}" if session.screen.name else ""),
+        ("typescript", session.typescript.path),
         ("directory", session.cwd),
         ("terminal", size),
         ("state", say.state(session.state) + (f" for {say.waiting_for(session.waiting_for)}" if session.waiting_for else "")),
@@ -169,7 +173,7 @@ def _facts(session: Session, now: float) -> list[tuple[str, str]]:
 
 
 def _watcher(events: int, count: int) -> str:
-    return f"{events} events ({people.size(count)}) behind" if events else "up to date"
+    return f"{people.count(events, 'event')} ({people.size(count)}) behind" if events else "up to date"
 
 
 def _moment(moment: Timestamp, now: float) -> str:

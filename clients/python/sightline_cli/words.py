@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from sightline.v1 import event_pb2 as e
 from sightline.v1.session_pb2 import SessionKind
 
@@ -55,7 +58,8 @@ def completed(value: e.Completed) -> str:
     """How a session ended."""
     text = ending(value.outcome, value.exit_code if value.HasField("exit_code") else None, value.signal)
     if value.error:
-        text += f": {value.error}"
+        # A step's error says by itself how it ended: "git failed with exit code 1".
+        text = value.error if value.exit_code and text in value.error else f"{text}: {value.error}"
     if value.descendants_left:
         text += f" ({value.descendants_left} of its processes still run)"
     return text
@@ -80,6 +84,20 @@ def input_typed(value: e.Input) -> str:
     return f"input{who}: {what}" + (", end of input" if value.eof else "")
 
 
+def file_changed(value: e.FileChanged) -> str:
+    """`file moved: /new, was /old`."""
+    was = f", was {value.old_path}" if value.old_path else ""
+    return f"file {plain(e.FileChange.Name(value.change), 'FILE_CHANGE_')}: {value.path}{was}"
+
+
+SAID: Mapping[str, Callable[[Any], str]] = {
+    "completed": completed,
+    "state_changed": state_changed,
+    "input": input_typed,
+    "file_changed": file_changed,
+}
+
+
 def line(event: e.Event) -> str:
     """An event that is not output, in one line."""
     payload = event.WhichOneof("payload")
@@ -87,12 +105,8 @@ def line(event: e.Event) -> str:
         return f"an event of a kind that this version does not know (seq {event.seq})"
     value = getattr(event, payload)
     match payload:
-        case "completed":
-            text = completed(value)
-        case "state_changed":
-            text = state_changed(value)
-        case "input":
-            text = input_typed(value)
+        case "completed" | "state_changed" | "input" | "file_changed":
+            text = SAID[payload](value)
         case "resized":
             text = f"resized to {value.columns}x{value.rows}"
         case "output_lost":

@@ -23,6 +23,10 @@ def test_sizes_have_one_unit(count: int, text: str) -> None:
     assert people.size(count) == text
 
 
+def test_one_is_not_several() -> None:
+    assert [people.count(number, "step") for number in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.123, "0.12 s"), (3.21, "3.2 s"), (59, "59 s"), (185, "3 m 5 s"), (7800, "2 h 10 m")]
 )

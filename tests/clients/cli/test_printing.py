@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 
 from google.protobuf.json_format import Parse
-from sightline.v1.event_pb2 import CHANNEL_STDERR, CHANNEL_STDOUT, CHANNEL_TERMINAL, SESSION_STATE_WORKING, Channel, Event
+from sightline.v1.event_pb2 import (
+    CHANNEL_STDERR,
+    CHANNEL_STDOUT,
+    CHANNEL_TERMINAL,
+    SESSION_STATE_WORKING,
+    Channel,
+    Event,
+    StepFinished,
+)
 from sightline.v1.session_service_pb2 import GAP_REASON_RETENTION, Gap
 from sightline_cli.printing import JsonPrinter, Look, ScreenPrinter
 
@@ -63,6 +71,12 @@ def test_stderr_is_in_colour_on_a_terminal() -> None:
 def test_a_named_source_stands_in_brackets_without_its_family() -> None:
     kept = printed(Look(), output(b"a\n", source="script:setup"), output(b"b\n", CHANNEL_STDERR, source="git"))
     assert (kept.out, kept.err) == (b"[setup] a\n", b"[git] b\n")
+
+
+def test_a_failure_that_was_allowed_is_told_and_other_steps_go_without_a_word() -> None:
+    steps = [StepFinished(step="git"), StepFinished(step="docker", exit_code=125, failure_allowed=True)]
+    kept = printed(Look(), *(Event(session_id="s", source="sightline", step_finished=step) for step in steps))
+    assert (kept.out, kept.err) == (b"", b"[sightline] docker failed with exit code 125, which is allowed\n")
 
 
 def test_several_sessions_are_told_apart_by_name() -> None:

@@ -41,6 +41,16 @@ from sightline_cli import words
             e.Event(step_finished=e.StepFinished(step="git", exit_code=1, failure_allowed=True)),
             "step git: exit code 1, allowed, 0 s",
         ),
+        (
+            e.Event(completed=e.Completed(outcome=e.OUTCOME_FAILED, exit_code=3, error="git failed with exit code 3: no disk")),
+            "git failed with exit code 3: no disk",
+        ),
+        (
+            e.Event(completed=e.Completed(outcome=e.OUTCOME_FAILED, exit_code=124, error="git timed out after 1 s")),
+            "failed with exit code 124: git timed out after 1 s",
+        ),
+        (e.Event(file_changed=e.FileChanged(path="/a", change=e.FILE_CHANGE_DELETED)), "file deleted: /a"),
+        (e.Event(file_changed=e.FileChanged(path="/b", old_path="/a", change=e.FILE_CHANGE_MOVED)), "file moved: /b, was /a"),
         (e.Event(message=e.Message(text="two\nlines")), "message: two lines"),
         (e.Event(seq=9), "an event of a kind that this version does not know (seq 9)"),
     ],
