@@ -13,6 +13,7 @@ from sightline_cli import codes
 from sightline_cli.command import Command
 
 SHELLS = ("bash", "zsh", "fish")
+NAMES = "$(sightline ls -q 2>/dev/null)"
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,19 +39,34 @@ def takes_sessions(parser: argparse.ArgumentParser) -> bool:
     return any(action.dest in {"session", "sessions"} for action in parser._actions)
 
 
+def takes_files(parser: argparse.ArgumentParser) -> bool:
+    """Whether its words are files or directories."""
+    return any(_is_file(action) for action in parser._actions if not action.option_strings)
+
+
 def words_of(parser: argparse.ArgumentParser) -> list[str]:
     """The choices of a command's own words, such as the shells of `completion`."""
     return [word for action in parser._actions if not action.option_strings for word in action.choices or ()]
 
 
+def values_of(action: argparse.Action) -> str | None:
+    """What stands behind an option, as words for bash's `compgen`; None: files, or what nobody can know."""
+    if action.choices:
+        return " ".join(map(str, action.choices))
+    return NAMES if "--session" in action.option_strings else None
+
+
 def bash(commands: Mapping[str, argparse.ArgumentParser]) -> str:
     """A script for `source <(sightline completion bash)`."""
-    cases = []
+    cases, behind = [], []
     for name, parser in commands.items():
         flags = " ".join(word for action in flags_of(parser) for word in action.option_strings)
-        words = "$(sightline ls -q 2>/dev/null)" if takes_sessions(parser) else " ".join(words_of(parser))
+        words = NAMES if takes_sessions(parser) else " ".join(words_of(parser))
         cases.append(f'    {name}) flags="{flags}"; words="{words}" ;;')
-    listed = "\n".join(cases)
+        for action in flags_of(parser):
+            if action.nargs != 0:
+                behind += [f'    "{name} {word}") words="{values_of(action) or ""}" ;;' for word in action.option_strings]
+    listed, valued = "\n".join(cases), "\n".join(behind)
     return f"""\
 # bash completion for sightline: source <(sightline completion bash)
 _sightline() {{
@@ -68,6 +84,9 @@ _sightline() {{
   done
   case "${{COMP_WORDS[1]}}" in
 {listed}
+  esac
+  case "${{COMP_WORDS[1]}} ${{COMP_WORDS[COMP_CWORD-1]}}" in
+{valued}
   esac
   if [[ "$current" == -* ]]; then
     COMPREPLY=($(compgen -W "$flags" -- "$current"))
@@ -91,6 +110,8 @@ def zsh(commands: Mapping[str, argparse.ArgumentParser]) -> str:
             specs += ["'(-)1:command: _command_names -e'", "'*::arguments: _normal'"]
         elif takes_sessions(parser):
             specs.append("'*:session:_sightline_sessions'")
+        elif takes_files(parser):
+            specs.append("'*:file:_files'")
         elif words_of(parser):
             specs.append(shlex.quote(f"1:word:({' '.join(words_of(parser))})"))
         cases.append(f"    {name}) _arguments {' '.join(specs)} ;;")
@@ -123,12 +144,20 @@ compdef _sightline sightline"""
 
 def _zsh_flag(action: argparse.Action, word: str) -> str:
     meaning = (action.help or "").replace("%%", "%").replace("[", "(").replace("]", ")").replace(":", " -")
-    value = (
-        ""
-        if action.nargs == 0
-        else f":{(action.metavar or action.dest)!s}:{'_files' if action.metavar in {'DIR', 'FILE', 'PATH'} else ' '}"
-    )
+    value = "" if action.nargs == 0 else f":{action.metavar or action.dest!s}:{_zsh_values(action)}"
     return shlex.quote(f"{word}[{meaning}]{value.replace(':K=V', ':value')}")
+
+
+def _zsh_values(action: argparse.Action) -> str:
+    if action.choices:
+        return f"({' '.join(map(str, action.choices))})"
+    if "--session" in action.option_strings:
+        return "_sightline_sessions"
+    return "_files" if _is_file(action) else " "
+
+
+def _is_file(action: argparse.Action) -> bool:
+    return bool({"DIR", "FILE", "PATH"} & set(str(action.metavar).split("|")))
 
 
 def fish(commands: Mapping[str, argparse.ArgumentParser]) -> str:
@@ -142,14 +171,24 @@ def fish(commands: Mapping[str, argparse.ArgumentParser]) -> str:
         condition = f"-n '__fish_seen_subcommand_from {name}'"
         for action in flags_of(parser):
             names = " ".join(f"-l {word[2:]}" if word.startswith("--") else f"-s {word[1:]}" for word in action.option_strings)
-            value = "" if action.nargs == 0 else " -r -F" if action.metavar in {"DIR", "FILE", "PATH"} else " -r"
+            value = "" if action.nargs == 0 else f" -r{_fish_values(action)}"
             lines.append(f"complete -c sightline {condition} {names}{value} -d {_fish((action.help or '').replace('%%', '%'))}")
         if takes_sessions(parser):
             lines.append(f"complete -c sightline {condition} -a '(sightline ls -q 2>/dev/null)'")
+        elif takes_files(parser):
+            lines.append(f"complete -c sightline {condition} -F")
         lines += [f"complete -c sightline {condition} -a {word}" for word in words_of(parser)]
         if name in {"run", "create"}:
             lines.append(f"complete -c sightline {condition} -a '(__fish_complete_subcommand)'")
     return "\n".join(lines)
+
+
+def _fish_values(action: argparse.Action) -> str:
+    if action.choices:
+        return f" -a '{' '.join(map(str, action.choices))}'"
+    if "--session" in action.option_strings:
+        return " -a '(sightline ls -q 2>/dev/null)'"
+    return " -F" if _is_file(action) else ""
 
 
 def _fish(text: str) -> str:

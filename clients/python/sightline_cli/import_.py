@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes
-from sightline_cli.command import Command, Complaint, pair
+from sightline_cli.command import Command, Complaint, add_json, pair
 from sightline_cli.export import add_format
 
 if TYPE_CHECKING:
@@ -35,12 +35,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     add_format(parser, "default: by what is in the file")
     parser.add_argument("--timing", metavar="FILE", type=Path, help="of a typescript; default: the one beside it, if there is one")
     parser.add_argument("--label", metavar="K=V", type=pair, action="append", default=[], help="a mark of your own; repeatable")
+    add_json(parser, "print the session as JSON instead of its name")
 
 
 async def _import(chosen: argparse.Namespace) -> int:
     from sightline import errors  # noqa: PLC0415
 
-    from sightline_cli import people, reach, reading  # noqa: PLC0415
+    from sightline_cli import people, printing, reach, reading  # noqa: PLC0415
     from sightline_cli.meter import Meter  # noqa: PLC0415
 
     name = chosen.name or re.sub(r"[^A-Za-z0-9._-]+", "-", chosen.file.stem).strip("-.")[:64] or IMPORTED
@@ -63,10 +64,12 @@ async def _import(chosen: argparse.Namespace) -> int:
                 raise
             finally:
                 meter.done()
+            if chosen.json:
+                session = await client.get(session)  # as it has ended
         for problem in file.recording.problems:
             reach.note(problem)
         reach.note(f"{session.name}: {people.count(count, 'event')}, {people.size(size)} of output, from {chosen.file}")
-    print(session.name)
+    print(printing.to_json(session) if chosen.json else session.name)
     return codes.OK
 
 

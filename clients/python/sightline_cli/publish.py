@@ -199,7 +199,10 @@ def _parsed(lines: Sequence[bytes], number: int, source: str) -> Iterator[list[E
         try:
             events.append(Parse(line, Event()))
         except (ParseError, UnicodeDecodeError) as error:
-            problem = Complaint(f"line {place} is no event as JSON: {error}")
+            what = (
+                str(error).partition("Available Fields")[0].rstrip(". \n")
+            )  # protobuf would list them all, in one line of 500 characters
+            problem = Complaint(f"line {place} is no event as JSON: {what} (`sightline watch NAME --json` shows some)")
             break
         events[-1].source = source or events[-1].source
         size += len(line)

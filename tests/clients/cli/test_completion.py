@@ -36,6 +36,14 @@ def test_bash_offers_commands_flags_and_names(served: Sightline) -> None:
     assert "seq" in offered(served, "sightline run -- seq")
 
 
+def test_bash_offers_what_an_option_takes_and_files_where_it_takes_a_file(served: Sightline) -> None:
+    served.run("run", "-d", "--name", "web", "--", "sleep", "60")
+    assert offered(served, "sightline export web --format ''") == {"v3", "v2", "typescript", "jsonl", "text"}
+    assert offered(served, "sightline run --holder s") == {"script", "screen"}
+    assert offered(served, "sightline search --session ''") == {"web"}
+    assert offered(served, "sightline export web -o ''") == set(), "nothing of ours: the shell goes on to files"
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_gets_every_command_and_option(alone: Sightline, shell: str) -> None:
     script = alone.out("completion", shell)

@@ -53,7 +53,9 @@ class RecipeKind(StartedKind):
             raise BadField(field="steps", problem="they come before a command of Sightline's own, or stand alone")
 
     def words(self, request: CreateRequest) -> Sequence[str]:
-        return request.command.argv or [request.labels.get("project", "") or request.steps[0].source]
+        # Whoever ran `--recipe web` looks for `web`, whatever program comes last in it.
+        project = request.labels.get("project", "")
+        return [project] if project else request.command.argv or [request.steps[0].source]
 
     async def record(self, request: CreateRequest) -> SessionMessage:
         if request.HasField("command"):
