@@ -47,6 +47,7 @@ NOT_YET = grpc.StatusCode.UNIMPLEMENTED
         (make(command=command("true"), name="a b"), INVALID, "BAD_NAME"),
         (make(command=command("true"), name="x" * 65), INVALID, "BAD_NAME"),
         (make(command=command("true"), request_id="x" * 200), INVALID, "BAD_FIELD"),
+        (make(command=command("true"), labels={"x": "y" * 20_000}), INVALID, "BAD_FIELD"),
         (make(command=command("no-such-program-here")), MISSING, "PROGRAM_NOT_FOUND"),
         (make(command=command("/no/such/program")), MISSING, "PROGRAM_NOT_FOUND"),
         (make(command=command("true"), cwd="/no/such/directory"), INVALID, "CWD_NOT_FOUND"),

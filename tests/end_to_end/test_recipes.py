@@ -126,6 +126,13 @@ def test_without_a_command_the_session_ends_after_the_last_step(grpc_stub: Stub,
     assert last.labels["id"] == session.id
 
 
+@pytest.mark.parametrize("instead", ["mkdir", "mkfifo", "ln -s /dev/zero"])
+def test_whatever_a_step_puts_in_place_of_the_result_the_session_ends(grpc_stub: Stub, tmp_path: Path, instead: str) -> None:
+    session = cook(grpc_stub, tmp_path, [script(f'rm "$SIGHTLINE_RESULT"; {instead} "$SIGHTLINE_RESULT"')])
+    last = completed(follow(grpc_stub, session.id))
+    assert dict(last.labels) == {"id": session.id, "name": session.name, "status": "succeeded"}
+
+
 def test_a_failed_step_is_the_end_and_says_which(grpc_stub: Stub, tmp_path: Path) -> None:
     steps = [script("exit 4", "script:prepare"), script("touch never", "docker")]
     events = follow(grpc_stub, cook(grpc_stub, tmp_path, steps, "touch", "never").id)

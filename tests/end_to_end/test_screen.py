@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -124,6 +124,41 @@ def test_the_command_line_lists_adopts_types_and_releases(here: Here) -> None:
     here.sightline("release", "mine")
     assert "log" not in here.screen("-S", "work", "-Q", "info")
     assert "work" in here.screen("-ls")
+
+
+def test_a_program_held_in_a_watched_directory_is_one_session_also_for_the_next_server(here: Here) -> None:
+    here.server.environ["SIGHTLINE_STREAM_DIR"] = str(here.place)
+    here.server.terminate()
+    here.server.start()
+    command = Command(argv=["echo", "hi"], holder=Command.HOLDER_SCREEN)
+    with connect(here.server.target) as stub:
+        stub.Create(pb.CreateRequest(command=command, name="pair"), timeout=PATIENCE)
+        follow(stub, "pair")
+    here.server.terminate()
+    here.server.start()
+    with connect(here.server.target) as stub:
+        (here.place / "later.typescript").write_bytes(b"later\n")  # found by a look after the first
+        until(lambda: stub.List(pb.ListRequest(name="later")).sessions)
+        assert len(stub.List(pb.ListRequest()).sessions) == 2
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null"), Path.mkdir])
+def test_what_lies_in_the_way_of_a_recording_is_told_and_holds_nobody_up(here: Here, make: Callable[[Path], object]) -> None:
+    here.server.environ["SIGHTLINE_STREAM_DIR"] = str(here.place)
+    here.server.terminate()
+    here.server.start()
+    make(here.place / "pair.typescript")
+    command = Command(argv=["echo", "hi"], holder=Command.HOLDER_SCREEN)
+    with connect(here.server.target) as stub, refused("PROGRAM_NOT_STARTED"):
+        stub.Create(pb.CreateRequest(command=command, name="pair"), timeout=PATIENCE)
+
+
+def test_words_that_are_no_text_in_a_window_hide_nothing(here: Here) -> None:
+    where = Path(os.fsdecode(bytes(here.place) + b"/\xff"))
+    where.mkdir()
+    here.screen("-dmS", "odd", "sh", "-c", 'cd "$1"; sleep 1000; :', "sh", str(where))
+    with connect(here.server.target) as stub:
+        until(lambda: any(one.title == "odd" for one in stub.Discover(pb.DiscoverRequest(), timeout=PATIENCE).candidates))
 
 
 def test_a_pair_that_a_watched_directory_finds_is_the_screen_session_too(here: Here) -> None:

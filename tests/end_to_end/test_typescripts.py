@@ -204,6 +204,19 @@ def test_what_cannot_be_read_is_told_by_its_directory_and_followed_when_it_can(s
         until(lambda: "loop" in sessions(stub))
 
 
+def test_a_name_that_is_no_text_is_told_and_hides_nobody_else(server: ServerProcess, directory: Path) -> None:
+    with connect(server.target) as stub:
+        watch(stub, directory)
+        Path(os.fsdecode(bytes(directory) + b"/\xff.typescript")).write_bytes(STARTED)
+        record(directory / "good\n\x1b[2J.typescript", "echo fine").communicate()
+        until(lambda: any("good" in name for name in sessions(stub)))
+        assert len(sessions(stub)) == 1
+        until(lambda: "UTF-8" in problem(stub))
+        found = stub.Discover(pb.DiscoverRequest(), timeout=PATIENCE)
+        assert str(directory / "good\n\x1b[2J.typescript") in [one.typescript.path for one in found.candidates]
+        assert any("UTF-8" in one.message for one in found.problems)
+
+
 def test_a_directory_of_thousands_of_old_recordings_hides_no_new_one(server: ServerProcess, directory: Path) -> None:
     for number in range(5000):
         path = directory / f"old-{number}.typescript"

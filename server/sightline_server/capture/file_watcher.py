@@ -22,6 +22,7 @@ from sightline_server.capture import file_tree
 from sightline_server.capture.file_changes import DELETED, Changed, Report
 from sightline_server.capture.file_tree import Node, Tree
 from sightline_server.capture.inotify import _libc, _limit
+from sightline_server.capture.paths import utf8
 
 WINDOW_SECONDS = 0.1  # from the first change to the report of it and of those that follow
 MISSING_SECONDS = 1.0  # between looks for a directory that is not there
@@ -242,8 +243,3 @@ def with_size(changed: Changed) -> Changed:
         found = None
     size = 0 if found is None or stat.S_ISDIR(found.st_mode) else found.st_size
     return replace(changed, path=utf8(changed.path), old_path=utf8(changed.old_path), size=size)
-
-
-def utf8(text: str) -> str:
-    """A path or a text with one as the contract can carry it: bytes that are no UTF-8 are replaced."""
-    return os.fsencode(text).decode("utf-8", "replace")

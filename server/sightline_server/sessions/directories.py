@@ -20,10 +20,11 @@ from pathlib import Path
 
 from sightline.v1.event_pb2 import Outcome
 from sightline.v1.session_pb2 import Session as SessionMessage
-from sightline.v1.session_pb2 import SessionKind, Typescript
+from sightline.v1.session_pb2 import Typescript
 from sightline.v1.session_service_pb2 import CreateRequest, Directory
 
 from sightline_server import errors
+from sightline_server.capture.paths import is_utf8, utf8
 from sightline_server.capture.sources import Sources
 from sightline_server.capture.typescript import discovery
 from sightline_server.capture.typescript.discovery import SUFFIX
@@ -144,6 +145,7 @@ class Directories:
 
     async def _run(self) -> None:
         saved = time.monotonic()
+        failed = ""
         while True:
             try:
                 there = await asyncio.to_thread(self._those_there)
@@ -155,8 +157,9 @@ class Directories:
                     self._remember()
             except errors.Draining:
                 return
-            except Exception:
-                logger.exception("watched directories: looking failed, and is tried again")
+            except Exception as error:
+                if failed != (failed := repr(error)):  # watchfiles fails at each change of a file whose name is no UTF-8
+                    logger.exception("watched directories: looking failed, and is tried again")
                 await asyncio.sleep(LOOK_SECONDS)
 
     def _those_there(self) -> frozenset[str]:
@@ -201,7 +204,10 @@ class Directories:
 
     async def _take(self, files: Sequence[_Found], *, recent: bool = False) -> None:
         """Makes sessions of those that are new. `recent`: they have just changed."""
-        followed = {session.record.typescript.path for session in self._registry.live()}
+        live = [session.record for session in self._registry.live()]
+        followed = {record.typescript.path: record for record in live if self._is_recorded_here(record)}
+        if self._newest is not None:  # whoever asked for them: as a typescript, a screen session, a program held in one
+            self._newest.update(followed)
         files = [file for file in files if file.path not in followed]
         if not files:
             return
@@ -228,6 +234,9 @@ class Directories:
         return file.modified <= ended
 
     async def _follow(self, path: str) -> None:
+        if not is_utf8(path):
+            self._refuse(path, errors.FileUnreadable(path=utf8(path), why=discovery.NO_TEXT))
+            return
         try:
             session, _ = await self._registry.create(CreateRequest(typescript=Typescript(path=path)))
         except errors.Draining:
@@ -235,25 +244,32 @@ class Directories:
         except errors.SourceFollowed:
             return
         except errors.SightlineError as error:
-            if self._refused.get(path) != str(error):
-                logger.warning("%s is not followed: %s", path, error)
-            self._refused[path] = str(error)
+            self._refuse(path, error)
             return
         self._refused.pop(path, None)
         if self._newest is not None:
             self._newest[session.record.typescript.path] = session.record
 
+    def _refuse(self, path: str, error: errors.SightlineError) -> None:
+        if self._refused.get(path) != str(error):
+            logger.warning("%r is not followed: %s", path, error)
+        self._refused[path] = str(error)
+
     async def _newest_sessions(self) -> Mapping[str, SessionMessage]:
-        """By file. Looked up once: afterwards all new ones are made here, or are live."""
+        """By file. Looked up once: afterwards those that are live are noted at each look."""
         if self._newest is None:
             newest: dict[str, SessionMessage] = {}
             for number, session in enumerate(self._registry.all()):
-                if session.record.kind == SessionKind.SESSION_KIND_TYPESCRIPT:
+                if self._is_recorded_here(session.record):
                     newest.setdefault(session.record.typescript.path, session.record)
                 if number % SESSIONS_AT_ONCE == 0:
                     await asyncio.sleep(0)
             self._newest = newest
         return self._newest
+
+    def _is_recorded_here(self, record: SessionMessage) -> bool:
+        """Whether a session follows a typescript of this host."""
+        return bool(record.typescript.path) and self._sources.is_here(record.host)
 
     # --- over restarts
 

@@ -54,6 +54,7 @@ MAX_PAGE = 1000
 END_ALL_GRACE = 1.0  # seconds from SIGTERM to SIGKILL
 ROWS_AT_ONCE = 200  # read from the store at once
 ROWS_LISTED = 50  # looked at before others have their turn: a few milliseconds
+MAX_LABEL_BYTES = 16 * 1024  # keys and values of all labels that a caller gives a session
 MAX_REPEATED = 128  # characters of a name that there is not, in the error: an answer's trailers must stay small
 MAX_NUMBER = 1 << 62  # beyond any session's
 STATE_BEHIND_NAME = {
@@ -258,6 +259,8 @@ class Registry:
             names.check(request.name)
         if len(request.request_id) > MAX_REQUEST_ID:
             raise BadField(field="request_id", problem=f"at most {MAX_REQUEST_ID} characters")
+        if (size := sum(len(f"{key}{value}".encode()) for key, value in request.labels.items())) > MAX_LABEL_BYTES:
+            raise BadField(field="labels", problem=f"{size} bytes in all; at most {MAX_LABEL_BYTES}")  # each answer repeats them
         if request.HasField("agent"):
             raise NotYetBuilt(what="running an agent with typed events")
         self._sources.of_request(request).check(request)

@@ -213,14 +213,11 @@ class Plan:
     def results(self, *, whole: bool) -> tuple[dict[str, str], list[str]]:
         """What the steps left by name, and what of it was left out and why; see `result.parse`."""
         try:
-            descriptor = os.open(self.result, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            # The steps can put there what they like: a link, a pipe that nobody writes, a directory.
+            with open(self.result, "rb", opener=lambda name, _: os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+                return result.parse(file.read(result.MAX_BYTES + 1) or b"", whole=whole)
         except OSError as error:
             return {}, [f"the file in ${RESULT_VARIABLE} cannot be read: {error.strerror}"]
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                return result.parse(file.read(result.MAX_BYTES + 1) or b"", whole=whole)
-            except OSError as error:
-                return {}, [f"the file in ${RESULT_VARIABLE} cannot be read: {error.strerror}"]
 
 
 def put(path: Path, data: bytes) -> None:

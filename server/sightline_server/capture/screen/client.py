@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from sightline_server import errors
 from sightline_server.capture import processes
+from sightline_server.capture.paths import is_utf8
 
 PATIENCE = 5.0  # seconds for screen to answer
 TICK_SECONDS = 0.001  # between looks at a pipe
@@ -84,7 +85,8 @@ class ScreenProgram:
         """This user's sessions, dead ones too. Raises `ScreenNotInstalled`, `ScreenSilent`."""
         output = (await self._run("-ls")).stdout
         found = (_LISTED.fullmatch(line) for line in output.splitlines())
-        return [Listed(int(one[1]), os.fsdecode(one[2]), os.fsdecode(one[3])) for one in found if one]
+        listed = [Listed(int(one[1]), os.fsdecode(one[2]), os.fsdecode(one[3])) for one in found if one]
+        return [one for one in listed if is_utf8(one.name)]  # nobody could ask for another
 
     async def command(self, session: str, window: int | str, *words: str) -> None:
         """Gives a command of words that are `quoted` where need be. It is done when `settle` says so. Raises as `sessions`."""

@@ -17,6 +17,7 @@ from sightline.v1.session_pb2 import Screen, SessionKind, Terminal, Typescript
 from sightline.v1.session_service_pb2 import Candidate
 
 from sightline_server import errors
+from sightline_server.capture.paths import is_utf8, utf8
 from sightline_server.capture.processes import Identity
 from sightline_server.capture.screen import windows
 from sightline_server.capture.screen.client import Listed, ScreenProgram
@@ -137,9 +138,9 @@ def _candidate(session: Listed, window: Window) -> Candidate:
     return Candidate(
         kind=SessionKind.SESSION_KIND_SCREEN,
         screen=Screen(name=session.address, pid=session.pid, window=window.number),
-        command=windows.foreground(window),
+        command=utf8(windows.foreground(window)),
         title=session.name,
-        cwd=windows.directory(window),
+        cwd=utf8(windows.directory(window)),
         terminal=Terminal(columns=columns, rows=rows) if columns else None,
     )
 
@@ -158,4 +159,4 @@ def _target(link: str) -> str:
 def _is_typescript(link: str) -> bool:
     """`script` writes its timing too."""
     path = _target(link)
-    return bool(path) and not path.endswith((".timing", " (deleted)"))
+    return is_utf8(path) and bool(path) and not path.endswith((".timing", " (deleted)"))

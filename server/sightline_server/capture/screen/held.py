@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -89,7 +90,7 @@ class HeldScreenSource(HeldSource):
     async def _spawn(self, script: str) -> None:
         os.mkfifo(self._sink.directory / "spec", 0o600)
         for path in (self._typescript, self._timing):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))  # `script` empties a file that is there, and leaves its mode
+            _make(path)
         env = {**self._program.environ, **own_environment(), "TERM": TERM}
         await self._program.start(self._screen.name, self._script_line(script, "classic"), env, "/")
 
@@ -138,6 +139,18 @@ class HeldScreenSource(HeldSource):
         if self._hand is None:
             raise errors.SourceGone(session=self._sink.session_name, why="its screen session is not there any more")
         return self._hand
+
+
+def _make(path: Path) -> None:
+    """Makes a private file: `script` empties one that is there, and leaves its mode. Raises `ProgramNotStarted`."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        os.close(fd)
+    except OSError as error:
+        raise errors.ProgramNotStarted(program="script", why=f"{path}: {error.strerror}") from None
+    if not regular:
+        raise errors.ProgramNotStarted(program="script", why=f"{path} is no regular file")
 
 
 def _command_line(pid: int) -> bytes:

@@ -17,6 +17,7 @@ from sightline.v1.event_pb2 import Error, ErrorOrigin
 from sightline.v1.session_pb2 import SessionKind, Terminal, Tmux
 from sightline.v1.session_service_pb2 import Candidate
 
+from sightline_server.capture.paths import is_utf8
 from sightline_server.capture.tmux import server
 from sightline_server.capture.tmux.control import CommandFailed
 from sightline_server.errors import BadField, PaneNotFound, SightlineError, TmuxServerNotFound
@@ -154,7 +155,8 @@ def _command(path: Path, *words: str) -> list[str]:
 
 def _default_sockets() -> list[Path]:
     try:
-        return sorted(path for path in default_directory().iterdir() if stat.S_ISSOCK(path.stat().st_mode))
+        paths = [path for path in default_directory().iterdir() if is_utf8(str(path))]  # nobody could ask for another
+        return sorted(path for path in paths if stat.S_ISSOCK(path.stat().st_mode))
     except OSError:
         return []
 

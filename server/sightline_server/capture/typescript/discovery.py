@@ -10,12 +10,14 @@ from sightline.v1.event_pb2 import Error, ErrorOrigin
 from sightline.v1.session_pb2 import SessionKind, Terminal, Typescript
 from sightline.v1.session_service_pb2 import Candidate
 
+from sightline_server.capture.paths import is_utf8, utf8
 from sightline_server.capture.typescript.writers import FileId, Writers
 from sightline_server.decode import typescript
 from sightline_server.errors import FileUnreadable, SightlineError
 
 SUFFIX = ".typescript"
 HEADER_BYTES = 4096  # of a file that is only looked at
+NO_TEXT = "its name is no UTF-8, and so nobody could ask for it: rename it"
 
 
 def read_header(path: str) -> typescript.Header | None:
@@ -40,20 +42,29 @@ def discover(directories: Iterable[str], writers: Writers) -> tuple[list[Candida
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    if entry.name.endswith(SUFFIX) and entry.is_file():
+                    if not entry.name.endswith(SUFFIX) or not entry.is_file():
+                        continue
+                    if not is_utf8(entry.path):
+                        problems.append(_problem(FileUnreadable(path=utf8(entry.path), why=NO_TEXT)))
+                    else:
                         status = entry.stat()
                         found[status.st_dev, status.st_ino] = _candidate(entry.path)
         except OSError as error:
-            problems.append(_problem(FileUnreadable(path=directory, why=error.strerror)))
+            problems.append(_problem(FileUnreadable(path=utf8(directory), why=error.strerror)))
+    _add_written(found, writers)
+    return sorted(found.values(), key=lambda candidate: candidate.typescript.path), problems
+
+
+def _add_written(found: dict[FileId, Candidate], writers: Writers) -> None:
+    """Adds what a running `script` writes elsewhere, and where each runs."""
     for file, who in writers.items():
         for writer in who:
             if writer.program == "script":
                 path = _name(writer.path)
-                if file not in found and path and (read_header(path) is not None or path.endswith(SUFFIX)):
+                if file not in found and path and is_utf8(path) and (read_header(path) is not None or path.endswith(SUFFIX)):
                     found[file] = _candidate(path)
                 if file in found:
-                    found[file].cwd = _name(f"/proc/{writer.process.pid}/cwd")
-    return sorted(found.values(), key=lambda candidate: candidate.typescript.path), problems
+                    found[file].cwd = utf8(_name(f"/proc/{writer.process.pid}/cwd"))
 
 
 def _candidate(path: str) -> Candidate:
