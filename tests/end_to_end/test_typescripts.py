@@ -243,6 +243,28 @@ def test_the_directories_of_the_settings_are_watched_and_cannot_be_dropped(direc
             assert reason_of(refused.value) == "DIRECTORY_FROM_SETTINGS"
 
 
+def test_a_directory_of_the_settings_goes_with_them_and_one_that_was_asked_for_stays(directory: Path, tmp_path: Path) -> None:
+    def watched(server: ServerProcess) -> list[tuple[str, bool]]:
+        with connect(server.target) as stub:
+            listed = stub.ListDirectories(pb.ListDirectoriesRequest(), timeout=PATIENCE).directories
+        return [(one.path, one.from_settings) for one in listed]
+
+    other = tmp_path / "z"
+    other.mkdir()
+    with running(SIGHTLINE_STREAM_DIR=str(directory)) as server:
+        with connect(server.target) as stub:
+            watch(stub, other)
+        assert watched(server) == [(str(directory), True), (str(other), False)]
+        server.terminate()
+        server.environ["SIGHTLINE_STREAM_DIR"] = str(other)
+        server.start()
+        assert watched(server) == [(str(other), True)]
+        server.terminate()
+        del server.environ["SIGHTLINE_STREAM_DIR"]
+        server.start()
+        assert watched(server) == [(str(other), False)]
+
+
 def test_bad_words_about_directories_have_their_reasons(grpc_stub: SessionServiceStub, tmp_path: Path) -> None:
     def watching(path: str) -> None:
         grpc_stub.WatchDirectory(pb.WatchDirectoryRequest(path=path), timeout=PATIENCE)

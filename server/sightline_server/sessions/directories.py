@@ -68,6 +68,7 @@ class Directories:
         self._file = file
         self._fixed = frozenset() if from_settings is None else frozenset({os.path.realpath(from_settings)})
         self._looked: dict[str, int] = {}  # path -> ns since 1970: what was not written to since then is of no interest
+        self._asked: frozenset[str] = frozenset()  # those of them that somebody asked for: they stay when the settings change
         self._since: dict[str, int] = {}  # the same, as it was when looking began: events do not come in order
         self._missing: dict[str, str] = {}
         self._refused: dict[str, str] = {}  # path of a file -> why it could not be followed
@@ -97,12 +98,14 @@ class Directories:
         path = self._absolute(host, path)
         if not await asyncio.to_thread(os.path.isdir, path):
             raise errors.DirectoryNotThere(path=path)
-        if path not in self._looked:
-            now = time.time_ns()
-            self._save({**self._looked, path: now})
-            self._looked[path] = self._since[path] = now
-            await self._end()
-            self._changed()
+        if path not in self._asked:
+            looked = {path: time.time_ns(), **self._looked}
+            self._save(looked, self._asked | {path})
+            self._asked |= {path}
+            if path not in self._looked:
+                self._looked[path] = self._since[path] = looked[path]
+                await self._end()
+                self._changed()
         return self._describe(path)
 
     async def unwatch(self, host: str, path: str) -> None:
@@ -112,7 +115,8 @@ class Directories:
             raise errors.DirectoryFromSettings(path=path)
         if path not in self._looked:
             raise errors.DirectoryNotWatched(path=path)
-        self._save({other: looked for other, looked in self._looked.items() if other != path})
+        self._save({other: looked for other, looked in self._looked.items() if other != path}, self._asked - {path})
+        self._asked -= {path}
         del self._looked[path]
         self._missing.pop(path, None)
         await self._end()
@@ -275,25 +279,28 @@ class Directories:
 
     def _load(self) -> None:
         try:
-            self._looked = {str(path): int(looked) for path, looked in json.loads(self._file.read_bytes()).items()}
+            kept = json.loads(self._file.read_bytes())
+            looked = {str(path): int(when) for path, when in kept["looked"].items()}
+            self._asked = frozenset(map(str, kept["asked"])) & looked.keys()
+            self._looked = {path: when for path, when in looked.items() if path in self._asked | self._fixed}
         except FileNotFoundError:
             return
-        except (ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError, KeyError) as error:
             logger.error("%s is damaged (%s): no directory is watched until it is said again", self._file, error)
 
     def _remember(self) -> None:
         """When was looked, for the next start: where it cannot be stored, what came since the last time is looked at again."""
         try:
-            self._save(self._looked)
+            self._save(self._looked, self._asked)
         except errors.SightlineError as error:
             logger.warning("watched directories: %s", error)
 
-    def _save(self, looked: Mapping[str, int]) -> None:
+    def _save(self, looked: Mapping[str, int], asked: Iterable[str]) -> None:
         fresh = self._file.with_suffix(".new")
         try:
             fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(fd, "w", encoding="utf-8") as file:
-                json.dump(looked, file)
+                json.dump({"asked": sorted(asked), "looked": looked}, file)
             fresh.rename(self._file)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
