@@ -110,7 +110,7 @@ def test_the_command_line_lists_adopts_types_and_releases(here: Here) -> None:
     here.screen("-dmS", "work", "env", "PS1=$ ", "sh")
     until(lambda: "work" in here.sightline("adopt"))
     row = next(line for line in here.sightline("adopt").splitlines() if ".work" in line)
-    assert "--screen, --window 0" in row
+    assert "--window 0 --screen" in row
     assert here.sightline("adopt", "--screen", "work", "--window", "0", "--name", "mine") == "mine\n"
     assert "followed already" in here.sightline("adopt")
     here.sightline("send", "mine", "echo a-$((6*7))", "--enter")

@@ -101,16 +101,13 @@ def _list(found: DiscoverResponse) -> None:
         print("(`--socket PATH` looks at another tmux server, `--dir DIR` for typescripts)", file=sys.stderr)
         return
     width = people.width_of(sys.stdout)
-    print("\n".join(people.table(COLUMNS, [_row(candidate) for candidate in found.candidates], width, flexible=CWD)))
-    print("\nfollow one with: sightline adopt TARGET --name NAME", file=sys.stderr)
+    rows = [_row(candidate) for candidate in found.candidates]
+    print("\n".join(people.table(COLUMNS, rows, width, flexible=CWD)))
+    options = any(note.startswith("--") for *_, note in rows)
+    print(f"\nfollow one with: sightline adopt {'[options in NOTE] ' * options}TARGET", file=sys.stderr)
 
 
 def _row(candidate: Candidate) -> tuple[str, ...]:
-    notes = [f"--host {candidate.host}"] * bool(candidate.host)
-    if candidate.session_id:
-        notes.append("followed already")
-    elif candidate.piped:
-        notes.append("has a pipe of its own")
     target = (
         candidate.tmux.target
         or candidate.tmux.pane_id
@@ -118,12 +115,19 @@ def _row(candidate: Candidate) -> tuple[str, ...]:
         or candidate.typescript.path
         or candidate.transcript.path
     )
+    # Such that `sightline adopt OPTIONS TARGET` is what follows it.
+    options = [f"--host {candidate.host}"] * bool(candidate.host)
     if candidate.typescript.path:
-        notes.append("--typescript")
+        options.append("--typescript")
     if candidate.screen.name:
-        notes.append(f"--screen, --window {candidate.screen.window}")
+        options.append(f"--window {candidate.screen.window} --screen")
     if candidate.tmux.socket_path:
-        notes.append(f"--socket {candidate.tmux.socket_path}")
+        options.append(f"--socket {candidate.tmux.socket_path}")
+    notes = [" ".join(options)] * bool(options)
+    if candidate.session_id:
+        notes.append("followed already")
+    elif candidate.piped:
+        notes.append("has a pipe of its own")
     size = f"{candidate.terminal.columns}x{candidate.terminal.rows}" if candidate.HasField("terminal") else ""
     return target, candidate.command, size, candidate.cwd, ", ".join(notes)
 
@@ -143,7 +147,7 @@ ADOPT = Command(
     name="adopt",
     summary="Follow a tmux pane, a screen session or a typescript of yours that runs already.",
     when="""\
-Alone, lists the panes that could be followed. With a TARGET, follows it from now on, without
+Alone, lists what could be followed: panes, screen windows, typescripts. With a TARGET, follows it from now on, without
 disturbing it, and prints the session's name. What the pane wrote before is not in the log. A pane that
 you pipe elsewhere keeps its pipe. A window of GNU screen is followed by screen's own log, a typescript
 (`script -f FILE`) from its beginning.

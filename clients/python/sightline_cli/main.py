@@ -54,7 +54,7 @@ session into one ordered, durable log, and serves that log, live and past.
   sightline serve                    start the server (in a terminal of its own)
   sightline run -- make -j2          run a command as a session and follow it
   sightline run --tty -- bash        the same in a terminal of its own
-  sightline adopt                    which of your tmux panes could be followed
+  sightline adopt                    what runs already and could be followed
   sightline ls                       what runs, and what ran
   sightline watch NAME               follow a session, from anywhere
 """

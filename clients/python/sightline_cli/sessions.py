@@ -59,7 +59,9 @@ async def _ls(chosen: argparse.Namespace) -> int:
     elif found:
         _print_table(found, now)
     else:
-        print("there are no sessions: `sightline run -- CMD` starts one, `sightline adopt` lists panes to follow", file=sys.stderr)
+        print(
+            "there are no sessions: `sightline run -- CMD` starts one, `sightline adopt` lists what runs already", file=sys.stderr
+        )
     if older and not chosen.quiet and not chosen.json:
         print(f"{older} more ended over an hour ago: `sightline ls --all` shows them", file=sys.stderr)
     return codes.OK
