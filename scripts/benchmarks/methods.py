@@ -84,8 +84,8 @@ and the server started anew for each.
     "text": (
         "Output as text",
         """
-Output as cargo, make and gcc, pytest and npm write it to a terminal, made anew for each run from the same lines, in pieces of 64 KiB
-through the decoder of the text view alone; processor time of this process. The rows below are one kind of output each, then
+Output as cargo, make and gcc, pytest and npm write it to a terminal, made anew for each run from the same lines, in pieces of 64
+KiB through the decoder of the text view alone; processor time of this process. The rows below are one kind of output each, then
 what is made to be slow. At last a session of such output is read from the store by one subscriber, with the text view and as it was
 written; the time is the clock's, with the client's decoding of the events in it.
 """,

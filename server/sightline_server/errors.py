@@ -342,8 +342,8 @@ class SshNotInstalled(WrongState):
 
 class HostKeyChanged(WrongState):
     text = (
-        "the key of host {host!r} is not the one that is known: somebody may be listening in, so nothing was sent; if the host was set "
-        "up anew, remove its old key with `ssh-keygen -R` and connect once with `ssh {host}`"
+        "the key of host {host!r} is not the one that is known: somebody may be listening in, so nothing was sent; if the host was "
+        "set up anew, remove its old key with `ssh-keygen -R` and connect once with `ssh {host}`"
     )
 
 
@@ -353,8 +353,8 @@ class HostKeyUnknown(WrongState):
 
 class HostLoginRefused(WrongState):
     text = (
-        "host {host!r} lets nobody in without asking ({why}), and nobody is there to answer: add a key that needs no passphrase to your "
-        "agent, or keep a connection open (ControlMaster), which is shared then"
+        "host {host!r} lets nobody in without asking ({why}), and nobody is there to answer: add a key that needs no passphrase to "
+        "your agent, or keep a connection open (ControlMaster), which is shared then"
     )
 
 

@@ -88,6 +88,7 @@ async def test_a_thousand_came_and_went_and_left_no_descriptor_and_no_memory(ser
             return len(stub.Get(pb.GetRequest(session=session), timeout=PATIENCE).session.subscribers)
 
         await eventually(lambda: followers() == 0)
+        stub.Search(pb.SearchRequest(query="nothing"), timeout=PATIENCE)  # opens the index, and what it reads
         before, memory = await settled(lambda: descriptors(pid)), resident(pid)
         await come_and_go(server.target, session, 1000)
         await eventually(lambda: followers() == 0)

@@ -301,7 +301,7 @@ def test_a_replay_takes_the_time_that_was_recorded_and_no_pause_longer_than_aske
     for what in ("paused", str(path)):
         began = time.monotonic()
         assert run(grpc_server, "replay", what, "--max-idle", "0.2").stdout == b"onetwothree"
-        assert time.monotonic() - began >= 0.6
+        assert time.monotonic() - began >= 0.4  # two pauses; the first piece is shown at once
         assert run(grpc_server, "replay", what, "--speed", "0").stdout == b"onetwothree"
         assert run(grpc_server, "replay", what, "--from", "1h").stdout == b"onetwothree"
 

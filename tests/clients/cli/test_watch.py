@@ -120,7 +120,8 @@ def test_a_reader_that_leaves_ends_it_quietly(served: Sightline) -> None:
 
 
 def test_stripped_of_escape_codes_it_is_text_and_a_progress_bar_is_as_it_ended(served: Sightline) -> None:
-    script = r"""printf '\033[1;32mok\033[0m one\n'; for i in 1 2 3; do printf '\r%d0%%' $i; done; printf '\n\033]0;title\007done\n'"""
+    progress = "for i in 1 2 3; do printf '\\r%d0%%' $i; done"
+    script = rf"printf '\033[1;32mok\033[0m one\n'; {progress}; printf '\n\033]0;title\007done\n'"
     served.run("run", "--tty", "--name", "build", "--", "sh", "-c", script)
     assert served.out("watch", "build", "--from-start", "--strip-ansi") == "ok one\n30%\ndone\n"
 

@@ -213,7 +213,7 @@ async def test_a_channel_that_floods_does_not_silence_the_other(inotify: Inotify
 
 async def test_a_sink_that_fails_is_told_to_who_waits(inotify: Inotify, tmp_path: Path) -> None:
     class Failing(MemorySink):
-        def output(self, *_: object) -> asyncio.Future[int]:
+        def output(self, *_: object, **__: object) -> asyncio.Future[int]:
             failed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             failed.set_exception(RuntimeError("no log"))
             return failed
