@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING, cast
 from weakref import WeakSet
@@ -82,7 +82,6 @@ class Outbox:
         self._channel = cast(Channel.ValueType, channel)
         self._target = target
         self._given_up = not self.session
-        self._closed = False
         self._retired = False
         self._relay: Relay | None = None
         self._in_child = False
@@ -99,6 +98,7 @@ class Outbox:
         self._size = 0
         self._lost: OutputLost | None = None
         self._under_way = False
+        self._carried = 0  # bytes under way
         self._idle = False
         self._thread: threading.Thread | None = None
         self._imported = threading.Event()
@@ -185,11 +185,9 @@ class Outbox:
             return not (self._items or self._under_way or self._given_up)
 
     def close(self, timeout: float) -> bool:
-        """As `flush`; afterwards nothing more is sent."""
+        """As `flush`; afterwards nothing more is sent, and what has not arrived is counted as dropped."""
         done = self.flush(timeout, everybody=True)
-        with self._changed:
-            self._closed = self._given_up = True
-            self._changed.notify_all()
+        self._give_up(self.problem)
         return done
 
     def retire(self) -> None:
@@ -231,6 +229,7 @@ class Outbox:
                     return
                 self._under_way = True
                 events = self._take()
+                self._carried = size_of(events)
             yield events
 
     def _take(self) -> list[Event]:
@@ -267,14 +266,17 @@ class Outbox:
                 if error.reason == "SEQUENCE_GAP":  # the server has forgotten how far this producer was
                     numbering.begin_anew()
                 elif error.code in FINAL or error.reason == "TOO_MANY_SOURCES":
-                    self._give_up(error.message, events)
+                    self._give_up(error.message)
                 else:
                     self.problem = error.message
                     self._pause(pause)
                     pause = min(pause * 2, LAST_PAUSE)
             else:
-                numbering.next += len(events)
-                self.problem = ""
+                with self._changed:
+                    numbering.next += len(events)
+                    self.problem = ""
+                    self.dropped_bytes += self._carried - size_of(events)  # those that were given up have arrived after all
+                    self._carried = 0
                 return
 
     def _pause(self, seconds: float) -> None:
@@ -283,12 +285,13 @@ class Outbox:
             while not self._given_up and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
 
-    def _give_up(self, problem: str, events: Sequence[Event] = ()) -> None:
-        """Nothing can arrive any more; `events` were under way."""
+    def _give_up(self, problem: str) -> None:
+        """Nothing can arrive any more, not even what is under way."""
         with self._changed:
             self.problem = problem
             self._given_up = True
-            self.dropped_bytes += sum(len(event.output.data) or event.ByteSize() for event in events)
+            self.dropped_bytes += self._carried
+            self._carried = 0
             while self._items:
                 self._drop(self._first())
             self._changed.notify_all()
@@ -346,6 +349,11 @@ class Numbering:
         """As another producer."""
         self.producer_id = secrets.token_hex(16)
         self.next = 1
+
+
+def size_of(events: Iterable[Event]) -> int:
+    """Bytes that the program has said in these, as `Outbox.dropped_bytes` counts them."""
+    return sum(len(event.output.data) or event.ByteSize() for event in events if not event.HasField("output_lost"))
 
 
 def program_name() -> str:

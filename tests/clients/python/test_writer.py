@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO, cast
 
 import pytest
@@ -378,6 +379,15 @@ async def test_it_may_be_used_within_asyncio(house: ServerProcess) -> None:
     assert await asyncio.to_thread(writer.flush, PATIENCE)
     assert await asyncio.to_thread(written_in, house, session) == b"from a coroutine\n"
     writer.close()
+
+
+def test_what_has_not_arrived_when_the_writer_is_closed_is_counted(tmp_path: Path) -> None:
+    writer = StreamWriter("nobody", target=f"unix:{tmp_path}/no.sock")
+    print("one", file=writer)
+    until(lambda: writer.problem)  # it is under way
+    print("two", file=writer)
+    writer.close(0)
+    assert writer.dropped_bytes == len("one\ntwo\n")
 
 
 def test_when_the_session_has_ended_the_writer_says_so_and_counts(house: ServerProcess) -> None:

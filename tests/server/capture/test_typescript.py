@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -170,6 +170,19 @@ async def test_a_timing_that_lies_costs_times_and_never_a_byte(studio: Studio, l
     for event in studio.sink.of_kind("output"):
         if event.HasField("source_time"):
             assert START <= event.source_time.ToNanoseconds() <= START + 2 * SECOND
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["directory", "fifo", "zeros"]
+)
+async def test_a_timing_that_is_no_file_costs_times_and_never_a_byte(studio: Studio, make: Callable[[Path], object]) -> None:
+    make(studio.timing)
+    studio.path.write_bytes(STARTED + b"output" + DONE)
+    await studio.follow()
+    ending = await studio.sink.ending()
+    assert (studio.sink.written("terminal"), ending.exit_code) == (b"output", 3)
+    (said,) = studio.sink.of_kind("notice")
+    assert "no regular file" in said.notice.text
 
 
 async def test_a_timing_of_another_recording_is_not_believed(studio: Studio) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,14 +171,7 @@ class TypescriptReader:
     def _read_timing(self, needed: int) -> bool:
         """Reads the timing up to what tells of so much output. True: there is more to read before that."""
         timeline = self._timeline
-        if self._timing_fd < 0:
-            assert self._timing is not None  # noqa: S101 - asked for only where there may be one
-            try:
-                self._timing_fd = os.open(self._timing, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-            except OSError:
-                return False
-            self._on_timing(self._timing_fd)
-        if timeline.told >= needed or timeline.problem:
+        if not self._open_timing() or timeline.told >= needed or timeline.problem:
             return False
         status = os.fstat(self._timing_fd)
         if status.st_size < self._timing_read:
@@ -185,7 +179,11 @@ class TypescriptReader:
         began = self.header.started if self.header else 0
         if began and status.st_mtime_ns < began - EARLIEST:
             timeline.distrust("the timing is older than the typescript: it is another one's")
-        data = os.pread(self._timing_fd, TIMING_BYTES, self._timing_read)
+        try:
+            data = os.pread(self._timing_fd, TIMING_BYTES, self._timing_read)
+        except OSError as error:
+            timeline.distrust(f"the timing cannot be read ({error.strerror})")
+            return False
         self._timing_read += len(data)
         timeline.feed(data)
         if began and timeline.started and abs(began - timeline.started) > EARLIEST:
@@ -193,6 +191,21 @@ class TypescriptReader:
         if timeline.mixed:
             timeline.distrust("what was typed stands between the output, and cannot be told apart while it grows")
         return len(data) == TIMING_BYTES and timeline.told < needed and not timeline.problem
+
+    def _open_timing(self) -> bool:
+        """False: there is none, or none yet."""
+        if self._timing_fd >= 0:
+            return True
+        assert self._timing is not None  # noqa: S101 - asked for only where there may be one
+        try:
+            self._timing_fd = os.open(self._timing, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except OSError:
+            return False
+        if stat.S_ISREG(os.fstat(self._timing_fd).st_mode):
+            self._on_timing(self._timing_fd)
+        else:
+            self._timeline.distrust("the timing is no regular file")
+        return True
 
     def check_end(self) -> str:
         """What is wrong with the timing of a recording that has ended, and was not said before; empty: nothing."""
