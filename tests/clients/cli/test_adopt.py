@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from clients.cli.program import Sightline, until
@@ -77,6 +79,15 @@ def test_an_adopted_pane_keeps_its_size_and_attach_says_so(served: Sightline, tm
     terminal.type(b"\x1d")
     assert terminal.ended() == 0
     assert tmux("display-message", "-p", "-t", "work", "#{window_width}x#{window_height}") == "90x20\n"
+
+
+def test_where_no_screen_is_installed_only_whoever_asks_for_one_is_told(alone: Sightline, tmp_path: Path) -> None:
+    for program in ("env", "sh", "tmux"):
+        (tmp_path / program).symlink_to(shutil.which(program) or "")
+    alone.env = {**alone.env, "PATH": str(tmp_path)}
+    alone.serve()
+    assert b"screen is not installed" not in alone.run("adopt").stderr
+    assert b"screen is not installed" in alone.run("adopt", "--screen", "work", code=1).stderr
 
 
 def test_a_pane_that_is_not_there_is_one_line(served: Sightline, tmux: Tmux) -> None:
