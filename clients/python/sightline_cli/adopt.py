@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes, people
-from sightline_cli.command import Command, Complaint, add_json, add_session
+from sightline_cli.command import Command, Complaint, add_json, add_session, given
 
 if TYPE_CHECKING:
     from sightline.v1.session_service_pb2 import Candidate, DiscoverResponse
@@ -28,12 +28,13 @@ def _adopt_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host",
         metavar="NAME",
+        type=given,
         action="append",
         default=[],
         help="where, by ssh; repeatable to list; default: the server's host",
     )
-    parser.add_argument("--typescript", metavar="FILE", default="", help="instead of a pane: a file that `script -f` writes")
-    parser.add_argument("--screen", metavar="SESSION", default="", help="instead of a pane: a GNU screen session, NAME or PID.NAME")
+    parser.add_argument("--typescript", metavar="FILE", type=given, help="instead of a pane: a file that `script -f` writes")
+    parser.add_argument("--screen", metavar="SESSION", type=given, help="instead of a pane: a GNU screen session, NAME or PID.NAME")
     parser.add_argument(
         "--window", metavar="NUMBER", type=int, help="with --screen: which of its windows; default: the one that is current"
     )

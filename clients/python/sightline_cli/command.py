@@ -94,6 +94,13 @@ def size(text: str) -> int:
     return int(match[1]) * SIZES[match[2]]
 
 
+def given(text: str) -> str:
+    """A word that says where: without it something else would be meant, such as this host for `--host "$UNSET"`."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: leave the option out, or look why there is nothing in it")
+    return text
+
+
 def pair(text: str) -> tuple[str, str]:
     """`KEY=VALUE`; the value may be empty and may hold `=`."""
     key, equals, value = text.partition("=")

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes, people
-from sightline_cli.command import Command, Complaint, add_json
+from sightline_cli.command import Command, Complaint, add_json, given
 
 if TYPE_CHECKING:
     from sightline.v1.session_service_pb2 import Directory
@@ -17,7 +17,7 @@ DIRECTORY = 0  # the column that gives way when the terminal is narrow
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", metavar="DIR", nargs="?", help="the directory; none: list those that are watched")
+    parser.add_argument("directory", metavar="DIR", type=given, nargs="?", help="the directory; none: list those that are watched")
     parser.add_argument("--stop", action="store_true", help="watch it no longer; its sessions go on")
     add_json(parser)
 

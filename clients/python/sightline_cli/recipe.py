@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes
-from sightline_cli.command import Complaint, pair
+from sightline_cli.command import Complaint, given, pair
 
 if TYPE_CHECKING:
     from sightline.v1.session_pb2 import Step
@@ -17,7 +17,10 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
     """`--recipe`, `--worktree` and what belongs to them."""
     group = parser.add_argument_group("steps before the command", "docs/recipes.md describes recipes")
     group.add_argument(
-        "--recipe", metavar="FILE|PROJECT", help="do the steps of a TOML file: of this one, or of recipes/PROJECT.toml in the home"
+        "--recipe",
+        metavar="FILE|PROJECT",
+        type=given,
+        help="do the steps of a TOML file: of this one, or of recipes/PROJECT.toml in the home",
     )
     group.add_argument(
         "--set",
@@ -27,8 +30,10 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="with --recipe: change a variable of its [env]",
     )
-    group.add_argument("--worktree", metavar="BRANCH", help="run in a git worktree of this branch, made where there is none")
-    group.add_argument("--base", metavar="REF", help="with --worktree: what a new branch begins at; default: HEAD")
+    group.add_argument(
+        "--worktree", metavar="BRANCH", type=given, help="run in a git worktree of this branch, made where there is none"
+    )
+    group.add_argument("--base", metavar="REF", type=given, help="with --worktree: what a new branch begins at; default: HEAD")
     group.add_argument("--log-steps", action="store_true", help="copy what the steps print to the server's own log")
 
 

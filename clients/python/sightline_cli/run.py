@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes, recipe
-from sightline_cli.command import Command, Complaint, add_json, pair
+from sightline_cli.command import Command, Complaint, add_json, given, pair
 
 if TYPE_CHECKING:
     from sightline import Client
@@ -27,8 +27,10 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what holds the command's terminal over a restart of the server; implies --tty; default: tmux",
     )
-    parser.add_argument("--host", metavar="NAME", default="", help="run it on another host, by ssh; default: the server's own")
-    parser.add_argument("--cwd", metavar="DIR", help="the directory to run in; default: this one, on another host the home there")
+    parser.add_argument("--host", metavar="NAME", type=given, help="run it on another host, by ssh; default: the server's own")
+    parser.add_argument(
+        "--cwd", metavar="DIR", type=given, help="the directory to run in; default: this one, on another host the home there"
+    )
     parser.add_argument(
         "--env", metavar="K=V", type=pair, action="append", default=[], help="add a variable to the environment; repeatable"
     )
@@ -84,7 +86,7 @@ async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool,
             stdin_open=stdin_open,
             cwd=chosen.cwd or None,
             env=({} if chosen.host else environment(None)) | variables | dict(chosen.env),
-            host=chosen.host,
+            host=chosen.host or "",
             labels=dict(chosen.label),
             recipe=planned,
             steps=steps,

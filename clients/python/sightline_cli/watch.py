@@ -128,6 +128,8 @@ async def _start(chosen: argparse.Namespace, client: Client) -> dict[str, Any]:
         from sightline.v1.session_pb2 import Cursor  # noqa: PLC0415
 
         session = await client.get(chosen.sessions[0])
+        if chosen.from_seq > session.head_seq + 1:
+            raise Complaint(f"the log of {chosen.sessions[0]} ends at event {session.head_seq}: it has none {chosen.from_seq} yet")
         return {"after": [Cursor(session_id=session.id, epoch=session.epoch, seq=max(0, chosen.from_seq - 1))]}
     if chosen.since is not None:
         return {"at_time": chosen.since}

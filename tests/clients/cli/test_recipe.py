@@ -188,6 +188,8 @@ def test_a_terminal_is_attached_to_when_the_steps_are_done(served: Sightline) ->
         (("run", "--base", "main", "--", "true"), 2, b"--worktree"),
         (("run", "--log-steps", "--", "true"), 2, b"--log-steps"),
         (("run",), 2, b"there is no command"),
+        (("run", "--worktree", "", "--", "true"), 2, b"--worktree: it is empty"),
+        (("run", "--host", "", "--", "true"), 2, b"--host: it is empty"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(served: Sightline, words: tuple[str, ...], code: int, said: bytes) -> None:

@@ -77,6 +77,13 @@ def test_on_a_terminal_found_words_are_coloured(served: Sightline) -> None:
     terminal.expect(rb"one \x1b\[31m\x1b\[1mword\x1b\[0m here")
 
 
+def test_from_seq_beyond_the_log_says_where_it_ends(served: Sightline) -> None:
+    served.run("run", "--name", "build", "--", "true")
+    done = served.run("watch", "build", "--from-seq", "3000", code=1)
+    assert done.stderr.startswith(b"sightline: the log of build ends at event ")
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_from_seq_is_of_one_session(served: Sightline) -> None:
     done = served.run("watch", "a", "b", "--from-seq", "3", code=None)
     assert done.returncode == 2
