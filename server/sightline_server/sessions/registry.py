@@ -102,7 +102,12 @@ class Registry:
         self._last_number = self._store.last_number()
         for row in self._store.live_rows():
             session = self._take_up(row)
-            session.source = self._sources.resumed(session.record, session)
+            try:
+                session.source = self._sources.resumed(session.record, session)
+            except Exception as error:  # whatever is wrong with one, the others are followed
+                logger.exception("session %s cannot be taken up", session.session_id)
+                self._in_background(session.capture(CaptureState.CAPTURE_STATE_BLIND, f"it cannot be taken up: {error}"))
+                continue
             self._in_background(session.source.resume())
             if session.watched_directory:
                 self._in_background(session.files.begin(self._sources.files, session.watched_directory, again=True))

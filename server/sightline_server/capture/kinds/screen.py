@@ -45,11 +45,7 @@ class HeldScreenKind(StartedKind):
         )
 
     def new(self, request: CreateRequest, record: SessionMessage, sink: Sink) -> Source:
-        where = self._shared.settings.stream_dir or sink.directory
-        # The session has its name by now, and the record is the session's own: what is written here is told and kept.
-        record.screen.name = sink.session_name
-        record.typescript.path = os.path.realpath(where / f"{sink.session_name}.typescript")
-        record.typescript.timing_path = os.path.realpath(where / f"{sink.session_name}.timing")
+        self._name(record, sink)
         return HeldScreenSource(
             sink,
             self._shared.inotify,
@@ -65,6 +61,8 @@ class HeldScreenKind(StartedKind):
         )
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
+        if not record.typescript.path:  # the server went down while it was being started
+            self._name(record, sink)
         return HeldScreenSource(
             sink,
             self._shared.inotify,
@@ -73,6 +71,13 @@ class HeldScreenKind(StartedKind):
             screen=record.screen,
             typescript=Path(record.typescript.path),
         )
+
+    def _name(self, record: SessionMessage, sink: Sink) -> None:
+        """The session has its name by now, and the record is the session's own: what is written here is told and kept."""
+        where = self._shared.settings.stream_dir or sink.directory
+        record.screen.name = sink.session_name
+        record.typescript.path = os.path.realpath(where / f"{sink.session_name}.typescript")
+        record.typescript.timing_path = os.path.realpath(where / f"{sink.session_name}.timing")
 
 
 class ScreenKind:
