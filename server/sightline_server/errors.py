@@ -110,7 +110,7 @@ class EmptyArgv(BadRequest):
 
 
 class CwdNotFound(BadRequest):
-    text = "the directory {cwd!r} is not there, or is no directory: give one that exists on the server's host"
+    text = "the directory {cwd!r} is not there, or is no directory: give one that exists on the host where the session is to run"
 
 
 class ProgramNotStarted(BadRequest):

@@ -198,6 +198,7 @@ async def test_the_end_comes_once_behind_the_last_byte(stage: Stage) -> None:
     await stage.all_there()
     if stage.rig.knows_exit_code:
         assert (ending.exit_code, ending.observed, ending.started) == (EXIT_CODE, True, True)
+        assert ending.descendants_left == 0
     else:
         assert (ending.exit_code, ending.observed) == (None, False)
         assert ending.error

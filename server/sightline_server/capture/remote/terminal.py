@@ -103,9 +103,13 @@ class RemoteTerminal(RemotePaneSource):
             screen = await self.snapshot()
             screen.exact = True
         with suppress(SightlineError, Refused):
-            left = await count_left(self._host, self._sink.session_id)
+            left = await count_left(self._host, self._sink.session_id) - await self._holders()
         await self._kill()
-        return replace(ending, screen=screen, descendants_left=left)
+        return replace(ending, screen=screen, descendants_left=max(0, left))
+
+    async def _holders(self) -> int:
+        """1 while the shell that has started the program still holds the pane: it is ours, and goes with it."""
+        return int(await self._host.ask(f"kill -0 $(cat {line(f'{self._directory}/program')}) 2>/dev/null && echo 1 || echo 0"))
 
     # --- starting and ending
 
