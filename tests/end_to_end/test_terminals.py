@@ -17,7 +17,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import CaptureState, Channel, Event, Outcome, SessionState
 from sightline.v1.session_pb2 import SessionKind, Terminal, Tmux
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
-from support.server import PATIENCE, ServerProcess, completed, connect, create, data_of, follow, reason_of, until
+from support.server import PATIENCE, ServerProcess, command, completed, connect, create, data_of, follow, reason_of, until
 
 
 def screen(stub: Stub, session: str) -> pb.SnapshotResponse:
@@ -103,6 +103,15 @@ def test_nothing_follows_the_end_of_a_terminal_that_is_typed_into_and_resized_as
         with ThreadPoolExecutor() as threads:
             assert set(threads.map(again, [*calls, *calls])) == {"SESSION_ENDED"}
         follow(grpc_stub, session)
+
+
+def test_a_terminal_that_is_terminated_while_it_starts_ends(grpc_stub: Stub) -> None:
+    for number in range(3):
+        request = pb.CreateRequest(name=f"young-{number}", command=command("sleep", "1000", terminal=True))
+        created = grpc_stub.Create.future(request, timeout=PATIENCE)
+        until(lambda: grpc_stub.List(pb.ListRequest(name=f"young-{number}")).sessions)  # noqa: B023 - waited for at once
+        grpc_stub.Terminate(pb.TerminateRequest(session=f"young-{number}"), timeout=PATIENCE)
+        assert completed(follow(grpc_stub, created.result().session.id)).outcome == Outcome.OUTCOME_CANCELLED
 
 
 def test_an_unknown_key_is_refused_by_name(grpc_stub: Stub) -> None:

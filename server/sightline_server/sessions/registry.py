@@ -102,6 +102,7 @@ class Registry:
         self._last_number = self._store.last_number()
         for row in self._store.live_rows():
             session = self._take_up(row)
+            session.started_event.set()
             try:
                 session.source = self._sources.resumed(session.record, session)
             except Exception as error:  # whatever is wrong with one, the others are followed
@@ -336,6 +337,7 @@ class Registry:
         if session.watched_directory:
             await session.files.begin(self._sources.files, session.watched_directory, again=False)
         await session.source.start()
+        session.started_event.set()
         state, reason = STATE_BEHIND_NAME.get(
             session.record.kind, (SessionState.SESSION_STATE_UNKNOWN, "a terminal's program may be doing anything")
         )

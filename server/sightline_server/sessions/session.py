@@ -109,6 +109,8 @@ class Session:
         self.source: Source | None = None
         self.record = SessionMessage.FromString(row.record)
         self.ended_event = asyncio.Event()
+        self.started_event = asyncio.Event()
+        """Its source runs, or never will: until then there is nothing that could be ended or let go."""
         self._row = row
         self._private = Private(**json.loads(row.private or "{}"))
         self._clock = clock
@@ -275,6 +277,7 @@ class Session:
         self.files.close()
         self.source = None
         self.log.close()
+        self.started_event.set()
         self.ended_event.set()
         self._wake_state_waiters()
         self._on_end(self)
@@ -504,12 +507,15 @@ class Session:
         self._private.terminated = True
         noted = self.log.append([], row=self.row())
         await asyncio.wait([noted], timeout=NOTE_SECONDS)  # a full disk must not keep a program from being ended
+        await self.started_event.wait()
         if self.source is not None:
             await self.source.terminate(signal, grace)
         await self._until_ended(grace + TERMINATE_PATIENCE)
 
     async def release(self) -> None:
         """Lets an adopted source go."""
+        self._running("release")
+        await self.started_event.wait()
         await self._running("release").release()
         await self._until_ended(TERMINATE_PATIENCE)
 
