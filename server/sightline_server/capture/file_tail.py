@@ -507,7 +507,12 @@ class FileTail:
 
     def _take(self, fd: int, place: _Place, *, save: bool = True) -> None:
         if save:
-            self._save(place)
+            try:
+                self._save(place)
+            except OSError:  # a full disk: the next look opens it again
+                if fd != self._fd:
+                    os.close(fd)
+                raise
         self._fd = fd
         self._place = place
         self._head = bytes.fromhex(place.head)

@@ -328,3 +328,19 @@ async def test_a_file_of_ours_gives_back_what_is_committed_and_is_read_on_after_
     room.tail = FileTail(room.sink, room.inotify, room.path, ours=True)
     room.tail.resume()
     await room.all_there()
+
+
+async def test_where_its_place_cannot_be_kept_no_descriptor_is_left_behind(room: Room) -> None:
+    room.write(FIRST)
+    in_the_way = room.sink.directory / "terminal.new"
+    in_the_way.mkdir()
+    before = len(os.listdir("/proc/self/fd"))
+    room.tail.resume()
+    await room.sink.until(lambda: room.state() == CaptureState.CAPTURE_STATE_BLIND)
+    for _ in range(5):
+        room.tail.look()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == before
+    in_the_way.rmdir()
+    await room.all_there()
