@@ -101,7 +101,7 @@ class RemoteAdopted(RemotePaneSource):
                 return await self._without_pipe()
             return Ending(observed=False, error=await self._why_gone())
         if await self._writer_was_killed(stream):
-            await self._replace_writer(stream)
+            return await self._replace_writer(stream)
         return None
 
     async def _pane_lives(self) -> bool:
@@ -211,25 +211,36 @@ class RemoteAdopted(RemotePaneSource):
         self._hold(held)
 
     async def _until_writer(self) -> None:
+        if not await self._writer_comes():
+            pane = self._present()
+            await pane.server.run(["pipe-pane", "-t", pane.pane_id])
+            raise errors.StartTimeout(what="the writer at the pane's pipe", seconds=WRITER_SECONDS)
+
+    async def _writer_comes(self) -> bool:
+        """Waits for the writer at the pane's pipe; False: it does not come up."""
         try:
             async with asyncio.timeout(WRITER_SECONDS):
                 while not await self._writer_is_up():  # noqa: ASYNC110 - nobody there would tell
                     await asyncio.sleep(TICK_SECONDS)
         except TimeoutError:
-            pane = self._present()
-            await pane.server.run(["pipe-pane", "-t", pane.pane_id])
-            raise errors.StartTimeout(what="the writer at the pane's pipe", seconds=WRITER_SECONDS) from None
+            return False
+        return True
 
-    async def _replace_writer(self, stream: Stream) -> None:
+    async def _replace_writer(self, stream: Stream) -> Ending | None:
         """Our writer was killed: its end would have been marked. The pane gets a new one, unless its owner has a pipe there now."""
         pane = self._present()
         state = await self._state()
         if state is None or state.dead:
             stream.finish()
-            return
+            return None
         pipe = " ".join(("pipe-pane", "-t", pane.pane_id, tmux_quote(escape_time(self._pipe())).decode()))
-        await pane.server.run(["if-shell", "-F", "-t", pane.pane_id, "#{pane_pipe}", "", pipe])
+        # A killed writer's copier reads on until its pipe is taken away: as long as it lives nobody else has one there.
+        ours = await self._host.ask(line("sl_orphan", f"{self._directory}/terminal.copier"))
+        await pane.server.run(["if-shell", "-F", "-t", pane.pane_id, "0" if ours else "#{pane_pipe}", "", pipe])
+        if not await self._writer_comes():
+            return await self._without_pipe()
         await self._note_hole("the writer at this pane's pipe was killed: what was written until a new one stood is not known")
+        return None
 
     async def _close_pipe(self) -> None:
         """Takes our pipe off the pane: a pane has one, and a writer that lost it is gone."""

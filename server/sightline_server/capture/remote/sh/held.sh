@@ -37,6 +37,12 @@ sl_who() {
 # Whether the process that a file names still runs.
 sl_lives() { { read -r sl_pid sl_start <"$1"; } 2>/dev/null && [ "$(sl_who "$sl_pid")" = "$sl_pid $sl_start" ]; }
 
+# Ends the copier that a killed writer has left behind, and says whether there was one.
+sl_orphan() {
+  { read -r sl_pid <"$1" && read -r sl_name <"/proc/$sl_pid/comm"; } 2>/dev/null || return 0
+  case $sl_name in head | stdbuf) kill "$sl_pid" && echo ended ;; esac
+}
+
 # Removes a session's directory, and those above it that are ours and empty.
 sl_forget() { rm -rf -- "$1"; rmdir -- "${1%/*}" "${1%/*/*}" 2>/dev/null; return 0; }
 

@@ -20,7 +20,6 @@ done
 began=
 [ -r /proc/self/stat ] && read -r line <"/proc/$$/stat" && set -- ${line##*") "} "$@" && began=${20}
 [ "$began" ] || began=$(set -- $(ps -o lstart= -p $$); echo "$1-$2-$3-$4-$5")
-echo "$$ $began" >"$name.writer"
 
 # Nobody reads this any more: what still comes goes nowhere.
 discard() {
@@ -51,6 +50,8 @@ while :; do
   have=$(($(wc -c <"$name.$k")))
   stdbuf -o0 head -c "$((segment - have))" <&3 >>"$name.$k" 2>/dev/null & # dd counts a short read as a block
   copying=$!
+  echo "$copying" >"$name.copier"
+  [ "$began" ] && echo "$$ $began" >"$name.writer" && began= # it is up once its copier is
   if wait "$copying"; then # a signal ends this, and not a program in the foreground
     have=$(($(wc -c <"$name.$k")))
     [ "$have" -lt "$segment" ] && break
