@@ -1,0 +1,297 @@
+"""What the meaning of an agent's line depends on: the turn under way, calls that are open, what was said, counts. Makes the events.
+
+Every family's decoder tells it what a line says; the rules that hold for all of them (a turn has one beginning and one end, a call
+has one result, a plan is whole) are kept here and nowhere else. Knows no format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from sightline.v1.event_pb2 import (
+    AgentInfo,
+    Error,
+    ErrorOrigin,
+    Event,
+    Message,
+    Notice,
+    Outcome,
+    Plan,
+    PlanEntry,
+    Request,
+    RequestOption,
+    RequestResolved,
+    Role,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    ToolStatus,
+    TurnFinished,
+    TurnStarted,
+    Usage,
+)
+from sightline.v1.event_pb2 import RequestKind as Asks
+
+from sightline_server.decode.agents import tools
+
+REMEMBERED_CALLS = 10_000  # ended calls whose results may still come late
+
+
+@dataclass
+class OpenCall:
+    """A tool call without its result.
+
+    Attributes:
+        name: the tool's.
+        turn_id: the turn it was made in.
+        parent: the call on whose behalf a subagent made it; empty: the main agent did.
+        background: the turn's end does not close it: it goes on behind it.
+    """
+
+    name: str
+    turn_id: str
+    parent: str
+    background: bool = False
+
+
+class Conversation:
+    """An agent's session as far as it was told.
+
+    Args:
+        agent: the family; the `source` of the events.
+
+    Attributes:
+        turn_id: the turn under way; empty between turns.
+        turns: how many have begun.
+        text: the agent's last word in this turn, or in the last one.
+        outcome: how the last turn ended; UNSPECIFIED: none has, or one is under way.
+        error: why it failed, for people.
+        stop_reason: the last turn's.
+        open_calls: by id, in the order they were made.
+        open_requests: by id, what was asked and not answered.
+        total: what all finished turns used.
+        tool_calls: how many were made.
+        phase: what it does, for people: `thinking`, `writing`, a tool's name; empty: nothing known.
+        info: what is known about the agent.
+    """
+
+    def __init__(self, agent: str) -> None:
+        self.agent = agent
+        self.turn_id = ""
+        self.turns = 0
+        self.text = ""
+        self.outcome: Outcome.ValueType = Outcome.OUTCOME_UNSPECIFIED
+        self.error = ""
+        self.stop_reason = ""
+        self.open_calls: dict[str, OpenCall] = {}
+        self.open_requests: dict[str, str] = {}
+        self.total = Usage()
+        self.tool_calls = 0
+        self.phase = ""
+        self.info = AgentInfo(agent=agent)
+        self._said_info = b""
+        self._ended_calls: dict[str, str] = {}
+        self._said_plan = b""
+        self._events: list[Event] = []
+        self._time: Timestamp | None = None
+
+    # --- the events
+
+    def take(self) -> list[Event]:
+        """What was made since the last time."""
+        events = self._events
+        self._events = []
+        return events
+
+    def at(self, time: Timestamp | None) -> None:
+        """When the source says that what follows happened; None: it does not say."""
+        self._time = time
+
+    def emit(self, event: Event, parent: str = "") -> Event:
+        """Adds an event whose payload is set; what is known of its place is set here."""
+        event.source = self.agent
+        if self.turn_id:
+            event.turn_id = self.turn_id
+        if parent:
+            event.parent_tool_call_id = parent
+        if self._time is not None:
+            event.source_time.CopyFrom(self._time)
+        self._events.append(event)
+        return event
+
+    # --- turns
+
+    def begin_turn(self, prompt: str = "") -> None:
+        """An exchange begins. One that is under way is not begun again."""
+        if self.turn_id:
+            return
+        self.turns += 1
+        self.turn_id = str(self.turns)
+        self.text = self.error = self.stop_reason = ""
+        self.outcome = Outcome.OUTCOME_UNSPECIFIED
+        self.emit(Event(turn_started=TurnStarted(prompt=prompt)))
+
+    def end_turn(
+        self,
+        outcome: Outcome.ValueType,
+        *,
+        text: str | None = None,
+        usage: Usage | None = None,
+        stop_reason: str = "",
+        error: str = "",
+    ) -> None:
+        """The exchange is over: calls without a result are closed as unknown, open requests are void.
+
+        `text` is the agent's last word where it repeats it; None: what it said last.
+        """
+        self.begin_turn()  # an end without a beginning is the end of a turn too
+        for request_id in list(self.open_requests):
+            self.resolved(request_id, text="the turn is over", cancelled=True)
+        self.close_calls(behind_the_turn=True)
+        if text is not None:
+            self.text = text
+        self.outcome = outcome
+        self.error = error
+        self.stop_reason = stop_reason
+        if usage is not None:
+            self.emit(Event(usage=usage))
+            add_usage(self.total, usage)
+        finished = TurnFinished(outcome=outcome, text=self.text, usage=usage, stop_reason=stop_reason)
+        self.emit(Event(turn_finished=finished))
+        self.turn_id = ""
+        self.phase = ""
+
+    # --- what is said
+
+    def message(
+        self, text: str, message_id: str = "", *, role: Role.ValueType = Role.ROLE_ASSISTANT, delta: bool = False, parent: str = ""
+    ) -> None:
+        """Text. The main agent's own is its last word: a whole one instead of what stood there, a piece behind it."""
+        self.emit(Event(message=Message(role=role, text=text, message_id=message_id, delta=delta)), parent)
+        if role == Role.ROLE_ASSISTANT and not parent:
+            self.text = self.text + text if delta else text
+            self.phase = "writing"
+
+    def thinking(self, text: str, message_id: str = "", *, delta: bool = False, parent: str = "") -> None:
+        """Thinking."""
+        self.emit(Event(thinking=Thinking(text=text, message_id=message_id, delta=delta)), parent)
+        self.phase = "thinking"
+
+    def notice(self, code: str, text: str = "", *, raw: bytes = b"", parent: str = "") -> None:
+        """What is neither an error nor any other kind. `code` is a stable word."""
+        self.emit(Event(notice=Notice(code=code, text=text), raw=raw), parent)
+
+    def failed(
+        self, code: str, message: str, *, fatal: bool = False, origin: ErrorOrigin.ValueType = ErrorOrigin.ERROR_ORIGIN_PROGRAM
+    ) -> None:
+        """Something went wrong."""
+        self.emit(Event(error=Error(code=code, message=message, fatal=fatal, origin=origin)))
+
+    def know(
+        self, *, model: str = "", version: str = "", agent_session_id: str = "", cwd: str = "", tools: Iterable[str] = ()
+    ) -> None:
+        """What is known about the agent; an event only when it adds to what was known."""
+        info = AgentInfo(model=model, version=version, agent_session_id=agent_session_id, cwd=cwd, tools=tools)
+        if info.tools:
+            del self.info.tools[:]
+        self.info.MergeFrom(info)
+        said = self.info.SerializeToString(deterministic=True)
+        if said != self._said_info:
+            self._said_info = said
+            self.emit(Event(agent_info=self.info))
+
+    # --- tools
+
+    def call(self, call_id: str, name: str, given: object, input_json: bytes = b"", *, parent: str = "", title: str = "") -> None:
+        """A tool is called: `given` is its input as an object, `input_json` the agent's own bytes of it. Twice the same is one."""
+        if call_id in self.open_calls or call_id in self._ended_calls:
+            return
+        call = ToolCall(
+            tool_call_id=call_id,
+            name=name,
+            kind=tools.kind_of(name),
+            title=title or tools.title_of(name, given),
+            input_json=input_json or tools.as_json(given).encode(),
+            locations=tools.places_of(given),
+        )
+        self.emit(Event(tool_call=call), parent)
+        self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
+        self.tool_calls += 1
+        self.phase = name
+
+    def result(
+        self,
+        call_id: str,
+        status: ToolStatus.ValueType,
+        content: str = "",
+        *,
+        exit_code: int | None = None,
+        seconds: float | None = None,
+        parent: str = "",
+    ) -> None:
+        """A call's outcome. One that comes after its turn belongs to that turn; a second one is told too: the later is right."""
+        result = ToolResult(tool_call_id=call_id, status=status, content=content, exit_code=exit_code)
+        if seconds is not None:
+            result.duration.CopyFrom(duration(seconds))
+        call = self.open_calls.pop(call_id, None)
+        event = self.emit(Event(tool_result=result), parent or (call.parent if call else ""))
+        turn_id = call.turn_id if call else self._ended_calls.get(call_id, self.turn_id)
+        if turn_id != self.turn_id:
+            event.turn_id = turn_id
+        self._ended_calls[call_id] = turn_id
+        if len(self._ended_calls) > REMEMBERED_CALLS:
+            del self._ended_calls[next(iter(self._ended_calls))]
+        self.phase = ""
+
+    def close_calls(self, *, behind_the_turn: bool = False) -> None:
+        """Nobody will tell how the open calls went: those of background work may, where only a turn is over."""
+        for call_id, call in list(self.open_calls.items()):
+            if not (behind_the_turn and call.background):
+                self.result(call_id, ToolStatus.TOOL_STATUS_UNKNOWN)
+
+    def plan(self, entries: Iterable[PlanEntry]) -> None:
+        """The whole plan as it stands now; told when it is another than before."""
+        plan = Plan(entries=entries)
+        said = plan.SerializeToString()
+        if said != self._said_plan:
+            self._said_plan = said
+            self.emit(Event(plan=plan))
+
+    # --- requests
+
+    def request(
+        self, request_id: str, kind: Asks.ValueType, text: str, *, call_id: str = "", options: Iterable[RequestOption] = ()
+    ) -> None:
+        """The agent asks and waits."""
+        asked = Request(request_id=request_id, kind=kind, text=text, tool_call_id=call_id, options=options)
+        self.emit(Event(request=asked))
+        self.open_requests[request_id] = call_id
+
+    def resolved(self, request_id: str, *, option_id: str = "", text: str = "", author: str = "", cancelled: bool = False) -> None:
+        """A request was answered, or is void. One that is not open is not told again."""
+        if self.open_requests.pop(request_id, None) is not None:
+            answer = RequestResolved(request_id=request_id, option_id=option_id, text=text, author=author, cancelled=cancelled)
+            self.emit(Event(request_resolved=answer))
+
+
+def duration(seconds: float) -> Duration:
+    """As a message, to the nanosecond; never below 0, nor beyond what one can carry."""
+    whole = Duration()
+    whole.FromNanoseconds(int(min(max(seconds, 0.0), 1e9) * 1e9))
+    return whole
+
+
+def add_usage(total: Usage, more: Usage) -> None:
+    """Adds one turn's to a sum. What the context holds is that of the later one."""
+    total.input_tokens += more.input_tokens
+    total.output_tokens += more.output_tokens
+    total.cached_tokens += more.cached_tokens
+    total.reasoning_tokens += more.reasoning_tokens
+    if more.HasField("cost"):
+        total.cost += more.cost
+        total.currency = more.currency
+    total.context_used = more.context_used or total.context_used
+    total.context_size = more.context_size or total.context_size
