@@ -43,8 +43,12 @@ sl_orphan() {
   case $sl_name in head | stdbuf) kill "$sl_pid" && echo ended ;; esac
 }
 
-# Removes a session's directory, and those above it that are ours and empty.
-sl_forget() { rm -rf -- "$1"; rmdir -- "${1%/*}" "${1%/*/*}" 2>/dev/null; return 0; }
+# Removes a session's directory, and those above it that are ours and empty. A writer that is just ending may put a file there meanwhile.
+sl_forget() {
+  rm -rf -- "$1" 2>/dev/null || { sleep 0.2; rm -rf -- "$1"; }
+  rmdir -- "${1%/*}" "${1%/*/*}" 2>/dev/null
+  return 0
+}
 
 # Segments of a spool that were read: those before a number.
 sl_drop() {
