@@ -20,6 +20,9 @@ STREAMS: Mapping[str, type[Decoder]] = {
 TRANSCRIPTS: Mapping[str, type[Decoder]] = {}
 """What agents write to disk, by family."""
 
+HOOKS: Mapping[str, type[Decoder]] = {}
+"""What agents give to the commands they call at certain moments, by family: one payload a line."""
+
 PROGRAMS: Mapping[str, str] = {}
 """Families by the names of their programs, where those differ."""
 
