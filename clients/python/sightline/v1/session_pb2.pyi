@@ -571,22 +571,28 @@ class Agent(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     TWO_WAY_FIELD_NUMBER: _builtins.int
+    PROGRESS_INTERVAL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The family: `claude`, `codex`, `gemini`, `opencode`, and so on."""
     prompt: _builtins.str
     """The first prompt; never read as a flag."""
     two_way: _builtins.bool
     """Keep its stdin open, so that `Send` is the next turn and `Answer` answers its requests."""
+    @_builtins.property
+    def progress_interval(self) -> _duration_pb2.Duration:
+        """While it works a `progress` event comes at least this often, 0.1 s to 1 h; unset: every 5 s."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         prompt: _builtins.str = ...,
         two_way: _builtins.bool = ...,
+        progress_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress_interval", b"progress_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "prompt", b"prompt", "two_way", b"two_way"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "progress_interval", b"progress_interval", "prompt", b"prompt", "two_way", b"two_way"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
