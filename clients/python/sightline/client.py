@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from sightline import errors, requests
 from sightline import target as targets
-from sightline.requests import ChannelName, Kind, OnGapWord, OnSlowWord, SessionRef, ref
+from sightline.requests import AgentRef, ChannelName, Kind, OnGapWord, OnSlowWord, SessionRef, ref
 from sightline.subscription import FIRST_PAUSE, Subscription, cancelled_by_us
 from sightline.transport import aio, metadata, open_channel, open_stub
 from sightline.v1 import session_service_pb2 as v1
@@ -140,11 +140,17 @@ class Client:
         holder: requests.HolderWord = "auto",
         watch_files: bool | None = None,
         host: str = "",
+        agent: AgentRef | None = None,
+        prompt: str = "",
+        two_way: bool = False,
+        progress_interval: float | None = None,
+        keep_raw: bool = False,
     ) -> Session:
-        """Starts a command, steps and a command, or steps alone, or adopts a pane, and returns when it runs.
+        """Starts a command, an agent, steps and a command, or steps alone, or adopts a pane, and returns when it runs.
 
         Args:
-            argv: the program and its arguments; no shell splits them. None: `tmux` says what to follow, or the steps are all.
+            argv: the program and its arguments; no shell splits them. None: `tmux` says what to follow, the steps are all, or the
+                agent is started in its usual way.
             name: unique among live sessions; empty: the server makes one from the command.
             terminal: run it in a terminal of so many columns and rows; None: in pipes, stdout and stderr apart.
             stdin_open: keep the stdin of a command in pipes open for `send`, until `eof`; False: it reads `/dev/null`.
@@ -163,10 +169,17 @@ class Client:
             watch_files: changes of files below `cwd` become `file_changed` events; None: the server's choice.
             host: run it there, over ssh as the server's user has configured it; empty: on the server's own host. There `cwd` is
                 one of its directories (None: the home), and `env` is added to what a login has.
+            agent: what it prints is understood as this agent's (`claude`, `codex`, ...) and becomes typed events. The options for
+                that are added where `argv` is None or begins with the agent's own program; anything else runs as it is.
+            prompt: the agent's first prompt; never read as an option.
+            two_way: keep its stdin open: `send` is the next turn, `answer` answers its requests, until `eof`.
+            progress_interval: seconds between two `progress` events while it works, 0.1 to 3600; None: 5.
+            keep_raw: events carry the agent's own lines in `raw`.
         """
         steps = list(steps)
-        if (argv is None and recipe is None and not steps) == (tmux is None):
-            raise ValueError("give either argv, steps or a recipe, or tmux")
+        asked = requests.agent(agent, prompt, two_way=two_way, progress_interval=progress_interval)
+        if (argv is None and recipe is None and not steps and asked is None) == (tmux is None):
+            raise ValueError("give either argv, an agent, steps or a recipe, or tmux")
         if tmux is None:
             request = requests.create(
                 argv,
@@ -182,6 +195,8 @@ class Client:
                 log_steps=log_steps,
                 holder=holder,
                 host=host,
+                agent=asked,
+                keep_raw=keep_raw,
             )
         else:
             request = v1.CreateRequest(name=name, labels=labels, tmux=tmux, host=host, request_id=_id(request_id))

@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from sightline.v1.event_pb2 import Channel, EventKind
-from sightline.v1.session_pb2 import Command, Cursor, Session, Step, Terminal
+from sightline.v1.session_pb2 import Agent, Command, Cursor, Session, Step, Terminal
 from sightline.v1.session_service_pb2 import (
     CreateRequest,
     Cursors,
@@ -29,6 +29,9 @@ from sightline.v1.session_service_pb2 import (
 
 SessionRef: TypeAlias = "str | Session"
 """A session's id, its name, or the message itself."""
+
+AgentRef: TypeAlias = "str | Agent"
+"""An agent to run: its family, such as `claude`, or the message itself."""
 
 Kind: TypeAlias = "str | EventKind.ValueType"
 """An event kind: its number, or its name as in the payload, such as `output`."""
@@ -131,6 +134,24 @@ def environment(env: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if _is_utf8(name) and _is_utf8(value)}
 
 
+def agent(
+    which: AgentRef | None, prompt: str = "", *, two_way: bool = False, progress_interval: float | None = None
+) -> Agent | None:
+    """The agent to run, the rest put over what the message says. None: none was named, and raises ValueError for a prompt."""
+    if which is None:
+        if prompt or two_way:
+            raise ValueError("prompt and two_way are an agent's: name one, as in agent='claude'")
+        return None
+    made = Agent(name=which) if isinstance(which, str) else Agent()
+    if not isinstance(which, str):
+        made.CopyFrom(which)
+    made.prompt = prompt or made.prompt
+    made.two_way = two_way or made.two_way
+    if progress_interval is not None:
+        made.progress_interval.FromMicroseconds(round(progress_interval * 1e6))
+    return made
+
+
 def _is_utf8(text: str) -> bool:
     try:
         text.encode()
@@ -154,6 +175,8 @@ def create(
     log_steps: bool = False,
     holder: HolderWord = "auto",
     host: str = "",
+    agent: Agent | None = None,
+    keep_raw: bool = False,
 ) -> CreateRequest:
     """A request for a command, or for what a recipe says with the rest put over it; see `Client.create`."""
     if isinstance(argv, str):
@@ -179,6 +202,10 @@ def create(
     made.steps.extend(all_steps)
     if argv is not None:
         made.command.argv[:] = argv
+    if agent is not None:
+        made.agent.CopyFrom(agent)
+        made.command.SetInParent()  # without words of its own: the agent's usual ones
+    made.keep_raw = keep_raw or made.keep_raw
     if made.HasField("command"):
         if terminal is not None:
             made.command.terminal.CopyFrom(Terminal(columns=terminal[0], rows=terminal[1]))

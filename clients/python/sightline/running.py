@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from sightline import errors
 from sightline.client import Client, connect
 from sightline.progress import Item
+from sightline.requests import AgentRef, Kind, kind
 from sightline.subscription import Subscription, cancelled_by_us
-from sightline.v1.event_pb2 import Channel, Completed, Event, Outcome, Usage
+from sightline.v1.event_pb2 import Channel, Completed, Event, EventKind, Outcome, Usage
 from sightline.v1.session_pb2 import Session, Step
 from sightline.v1.session_service_pb2 import CreateRequest, Gap
 
 END_WITHIN = 15.0  # seconds a cancelled run may take to end its tree: the server's grace of 5 s, SIGKILL, and a restart in between
+COLLECTED = frozenset({EventKind.EVENT_KIND_OUTPUT, EventKind.EVENT_KIND_OUTPUT_LOST, EventKind.EVENT_KIND_COMPLETED})
+"""What a result is made of, whatever the caller wants to see."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,10 @@ class RunResult:
         outcome: `SUCCEEDED`, `FAILED`, `INTERRUPTED`, `CANCELLED`, `RELEASED` or `LOST`, as the contract's `Outcome` tells.
         exit_code: the exit code; None when a signal ended it, when it never started, or when nobody saw its end.
         signal: the signal that ended it; 0: none.
-        stdout: what it wrote; of a terminal all that it showed, escape codes included.
+        stdout: what it wrote; of a terminal all that it showed, escape codes included; of an agent nothing: it became events.
         stderr: what it wrote there; empty with a terminal.
-        text: an agent's last word; of a plain command its stdout as text, bytes that are no UTF-8 replaced.
+        result_text: an agent's last word: what a run of it without streaming would have printed; empty for a plain command.
+        text: the same; of a plain command its stdout as text, bytes that are no UTF-8 replaced.
         usage: tokens and cost in all; None where nothing was counted.
         session_id: the session, whose log is kept.
         error: why it did not succeed, for people; empty when the outcome says it all.
@@ -49,6 +53,7 @@ class RunResult:
     error: str = ""
     complete: bool = True
     labels: Mapping[str, str] = field(default_factory=dict)
+    result_text: str = ""
 
 
 async def run(
@@ -61,6 +66,10 @@ async def run(
     labels: Mapping[str, str] | None = None,
     recipe: CreateRequest | None = None,
     steps: Iterable[Step] = (),
+    agent: AgentRef | None = None,
+    prompt: str = "",
+    progress_interval: float | None = 5.0,
+    kinds: Iterable[Kind] = (),
     on_event: Callable[[Event], object] | None = None,
     target: str | None = None,
     client: Client | None = None,
@@ -79,6 +88,10 @@ async def run(
         labels: the caller's own marks.
         recipe: as in `Client.create`.
         steps: as in `Client.create`.
+        agent: as in `Client.create`, as are `prompt` and `progress_interval`; without one these mean nothing.
+        prompt: the agent's first prompt.
+        progress_interval: seconds between two `progress` events while the agent works.
+        kinds: only these reach `on_event`, such as `"tool_call"`; none given: all. The result is the same either way.
         on_event: called with each event as it comes; when it returns an awaitable, that is awaited before the next one.
         target: the server; None: as `connect` finds it.
         client: use this one instead of a connection of its own.
@@ -92,13 +105,27 @@ async def run(
     async with AsyncExitStack() as stack:
         if client is None:
             client = await stack.enter_async_context(connect(target))
-        create = client.create(argv, name=name, cwd=cwd, env=env, terminal=terminal, labels=labels, recipe=recipe, steps=steps)
+        create = client.create(
+            argv,
+            name=name,
+            cwd=cwd,
+            env=env,
+            terminal=terminal,
+            labels=labels,
+            recipe=recipe,
+            steps=steps,
+            agent=agent,
+            prompt=prompt,
+            progress_interval=None if agent is None else progress_interval,
+        )
+        wanted = frozenset(map(kind, kinds))
         session = await _start(client, create)
-        stream = await stack.enter_async_context(client.subscribe(session))
+        stream = await stack.enter_async_context(client.subscribe(session, kinds=wanted | COLLECTED if wanted else ()))
+        shown = on_event if on_event is None or not wanted else _only(wanted, on_event)
         collected = _Collected(session.id)
         try:
             async with asyncio.timeout(timeout) as limit:
-                await _follow(stream, collected, on_event)
+                await _follow(stream, collected, shown)
         except BaseException as error:
             note = await _finish(_end(client, session.id))
             if cancelled_by_us() and not isinstance(error, errors.Cancelled):  # while the tree was ended
@@ -111,6 +138,16 @@ async def run(
             error.add_note(note)
             raise
         return collected.result()
+
+
+def _only(kinds: frozenset[EventKind.ValueType], on_event: Callable[[Event], object]) -> Callable[[Event], object]:
+    """The callback, called for these kinds alone."""
+
+    def call(event: Event) -> object:
+        payload = event.WhichOneof("payload")
+        return on_event(event) if payload is not None and kind(payload) in kinds else None
+
+    return call
 
 
 class _Collected:
@@ -150,6 +187,7 @@ class _Collected:
             error=completed.error,
             complete=self._complete,
             labels=dict(completed.labels),
+            result_text=completed.result_text,
         )
 
 

@@ -21,6 +21,7 @@ from sightline import client as aio
 from sightline import running
 from sightline import subscription as streams
 from sightline.progress import Item
+from sightline.requests import AgentRef, Kind
 from sightline.running import RunResult
 from sightline.v1.event_pb2 import Event
 from sightline.v1.session_pb2 import Cursor, Step
@@ -235,6 +236,10 @@ def run(
     labels: Mapping[str, str] | None = None,
     recipe: CreateRequest | None = None,
     steps: Iterable[Step] = (),
+    agent: AgentRef | None = None,
+    prompt: str = "",
+    progress_interval: float | None = 5.0,
+    kinds: Iterable[Kind] = (),
     on_event: Callable[[Event], object] | None = None,
     target: str | None = None,
     client: Client | None = None,
@@ -253,6 +258,10 @@ def run(
         labels=labels,
         recipe=recipe,
         steps=steps,
+        agent=agent,
+        prompt=prompt,
+        progress_interval=progress_interval,
+        kinds=kinds,
         on_event=on_event,
         target=target,
         client=None if client is None else client.aio,

@@ -323,8 +323,10 @@ async def test_words_that_make_no_request_are_refused_before_one_is_made() -> No
     async with sightline.connect("unix:/nowhere") as client:
         with pytest.raises(TypeError, match="list of arguments"):
             await client.create("ls -l")
-        with pytest.raises(ValueError, match="either argv, steps or a recipe, or tmux"):
+        with pytest.raises(ValueError, match="either argv, an agent, steps or a recipe, or tmux"):
             await client.create()
+        with pytest.raises(ValueError, match="name one, as in agent='claude'"):
+            await client.create(["cat"], prompt="hello")
         with pytest.raises(ValueError, match="one start only, not latest and tail"):
             client.subscribe("s", latest=True, tail=3)
         with pytest.raises(ValueError, match="at least one session"):
