@@ -7,7 +7,8 @@ has one result, a plan is whole) are kept here and nowhere else. Knows no format
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,6 +17,7 @@ from sightline.v1.event_pb2 import (
     Error,
     ErrorOrigin,
     Event,
+    Location,
     Message,
     Notice,
     Outcome,
@@ -38,6 +40,7 @@ from sightline.v1.event_pb2 import RequestKind as Asks
 from sightline_server.decode.agents import tools
 
 REMEMBERED_CALLS = 10_000  # ended calls whose results may still come late
+MAX_SO_FAR = 1024 * 1024  # bytes of a running call's output that are kept
 
 
 @dataclass
@@ -49,12 +52,14 @@ class OpenCall:
         turn_id: the turn it was made in.
         parent: the call on whose behalf a subagent made it; empty: the main agent did.
         background: the turn's end does not close it: it goes on behind it.
+        so_far: what it has answered up to now (`Conversation.partial`): all that is known if its result never comes.
     """
 
     name: str
     turn_id: str
     parent: str
     background: bool = False
+    so_far: bytearray = field(default_factory=bytearray)
 
 
 class Conversation:
@@ -205,8 +210,21 @@ class Conversation:
 
     # --- tools
 
-    def call(self, call_id: str, name: str, given: object, input_json: bytes = b"", *, parent: str = "", title: str = "") -> None:
-        """A tool is called: `given` is its input as an object, `input_json` the agent's own bytes of it. Twice the same is one."""
+    def call(
+        self,
+        call_id: str,
+        name: str,
+        given: object,
+        input_json: bytes = b"",
+        *,
+        parent: str = "",
+        title: str = "",
+        places: Iterable[str] = (),
+    ) -> None:
+        """A tool is called: `given` is its input as an object, `input_json` the agent's own bytes of it. Twice the same is one.
+
+        `places` are files it is about that no plain key of its input names.
+        """
         if call_id in self.open_calls or call_id in self._ended_calls:
             return
         call = ToolCall(
@@ -215,12 +233,18 @@ class Conversation:
             kind=tools.kind_of(name),
             title=title or tools.title_of(name, given),
             input_json=input_json or tools.as_json(given).encode(),
-            locations=tools.places_of(given),
+            locations=[*tools.places_of(given), *(Location(path=path) for path in places)],
         )
         self.emit(Event(tool_call=call), parent)
         self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
         self.tool_calls += 1
         self.phase = name
+
+    def partial(self, call_id: str, data: bytes) -> None:
+        """A piece of a running call's output: told only if the call never gets its result."""
+        call = self.open_calls.get(call_id)
+        if call is not None and len(call.so_far) < MAX_SO_FAR:
+            call.so_far += data
 
     def result(
         self,
@@ -250,7 +274,7 @@ class Conversation:
         """Nobody will tell how the open calls went: those of background work may, where only a turn is over."""
         for call_id, call in list(self.open_calls.items()):
             if not (behind_the_turn and call.background):
-                self.result(call_id, ToolStatus.TOOL_STATUS_UNKNOWN)
+                self.result(call_id, ToolStatus.TOOL_STATUS_UNKNOWN, call.so_far.decode("utf-8", "replace"))
 
     def plan(self, entries: Iterable[PlanEntry]) -> None:
         """The whole plan as it stands now; told when it is another than before."""
@@ -282,6 +306,23 @@ def duration(seconds: float) -> Duration:
     whole = Duration()
     whole.FromNanoseconds(int(min(max(seconds, 0.0), 1e9) * 1e9))
     return whole
+
+
+def iso_time(text: object) -> Timestamp | None:
+    """A time as agents write it: ISO 8601 with its zone. None: it is not one."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return unix_time(moment.timestamp()) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def unix_time(seconds: float) -> Timestamp | None:
+    """Seconds since 1970, to the microsecond. None: beyond what a message can carry."""
+    if not 0 < seconds < 253_402_300_800:  # the year 10000
+        return None
+    micros = round(seconds * 1e6)
+    return Timestamp(seconds=micros // 1_000_000, nanos=micros % 1_000_000 * 1000)
 
 
 def add_usage(total: Usage, more: Usage) -> None:
