@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from sightline_server.decode.agents.blocks import Blocks
+from sightline_server.decode.agents.codex import Codex
 from sightline_server.decode.agents.decoder import Decoder
 from sightline_server.decode.agents.json_lines import Lines, objects
 
@@ -13,6 +14,7 @@ SNIFFED = 64 * 1024  # bytes at the beginning of a stream that are looked at
 FALLBACK = "blocks"  # it claims nothing that it cannot read
 
 STREAMS: Mapping[str, type[Decoder]] = {
+    "codex": Codex,
     "blocks": Blocks,
 }
 """What agents print, by family. The order is that of the asking: the most particular first."""

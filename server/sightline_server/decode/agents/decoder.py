@@ -8,6 +8,7 @@ Its whole state is plain data (it is pickled to be taken up again after a restar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -67,6 +68,9 @@ class Decoder:
         self.lines = 0
         self._keep_raw = keep_raw
         self._lines = Lines()
+
+    def told(self, argv: Sequence[str]) -> None:
+        """What the program's command line says about its stream, where it says anything. Before the first byte."""
 
     def feed(self, data: bytes) -> list[Event]:
         """The events of the lines that are whole now."""
