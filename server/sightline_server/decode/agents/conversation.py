@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -40,6 +41,7 @@ from sightline.v1.event_pb2 import RequestKind as Asks
 from sightline_server.decode.agents import tools
 
 REMEMBERED_CALLS = 10_000  # ended calls whose results may still come late
+LENGTH_IN_JAVASCRIPT = len("2026-11-21T01:58:04.500Z")
 MAX_SO_FAR = 1024 * 1024  # bytes of a running call's output that are kept
 
 
@@ -71,7 +73,6 @@ class Conversation:
     Attributes:
         turn_id: the turn under way; empty between turns.
         turns: how many have begun.
-        text: the agent's last word in this turn, or in the last one.
         outcome: how the last turn ended; UNSPECIFIED: none has, or one is under way.
         error: why it failed, for people.
         stop_reason: the last turn's.
@@ -87,7 +88,8 @@ class Conversation:
         self.agent = agent
         self.turn_id = ""
         self.turns = 0
-        self.text = ""
+        self._said: list[str] = []
+        self._said_id = ""
         self.outcome: Outcome.ValueType = Outcome.OUTCOME_UNSPECIFIED
         self.error = ""
         self.stop_reason = ""
@@ -101,7 +103,9 @@ class Conversation:
         self._ended_calls: dict[str, str] = {}
         self._said_plan = b""
         self._events: list[Event] = []
-        self._time: Timestamp | None = None
+        self._time: tuple[int, int] | None = None
+        self._form_of: tuple[object, ...] = ()
+        self._form = b""
 
     # --- the events
 
@@ -113,7 +117,18 @@ class Conversation:
 
     def at(self, time: Timestamp | None) -> None:
         """When the source says that what follows happened; None: it does not say."""
-        self._time = time
+        self._time = None if time is None else (time.seconds, time.nanos)
+
+    def at_iso(self, text: object) -> None:
+        """As `at(iso_time(text))`, and three times as fast on what JavaScript writes, `2026-11-21T01:58:04.500Z`."""
+        try:
+            if type(text) is str and len(text) == LENGTH_IN_JAVASCRIPT and text[23] == "Z":
+                milliseconds = int(text[17:19] + text[20:23])
+                self._time = _minute(text[:16]) + milliseconds // 1000, milliseconds % 1000 * 1_000_000
+                return
+        except ValueError:
+            pass
+        self.at(iso_time(text))
 
     def emit(self, event: Event, parent: str = "") -> Event:
         """Adds an event whose payload is set; what is known of its place is set here."""
@@ -123,11 +138,43 @@ class Conversation:
         if parent:
             event.parent_tool_call_id = parent
         if self._time is not None:
-            event.source_time.CopyFrom(self._time)
+            event.source_time.seconds, event.source_time.nanos = self._time
         self._events.append(event)
         return event
 
+    def _piece(self, kind: type[Message] | type[Thinking], text: str, message_id: str, role: Role.ValueType, parent: str) -> None:
+        """Adds an event of a message's next piece: by far the most frequent, so all that is alike in them is made once."""
+        form_of = (kind, message_id, role, parent, self.turn_id)
+        if form_of != self._form_of:
+            form = Event(source=self.agent, turn_id=self.turn_id, parent_tool_call_id=parent)
+            if kind is Message:
+                form.message.MergeFrom(Message(role=role, message_id=message_id, delta=True))
+            else:
+                form.thinking.MergeFrom(Thinking(message_id=message_id, delta=True))
+            self._form_of = form_of
+            self._form = form.SerializeToString()
+        event = Event.FromString(self._form)
+        if kind is Message:
+            event.message.text = text
+        else:
+            event.thinking.text = text
+        if self._time is not None:
+            event.source_time.seconds, event.source_time.nanos = self._time
+        self._events.append(event)
+
     # --- turns
+
+    @property
+    def text(self) -> str:
+        """The agent's last word in this turn, or in the last one."""
+        if len(self._said) > 1:
+            self._said = ["".join(self._said)]
+        return self._said[0] if self._said else ""
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._said = [text]
+        self._said_id = ""
 
     def begin_turn(self, prompt: str = "") -> None:
         """An exchange begins. One that is under way is not begun again."""
@@ -174,15 +221,25 @@ class Conversation:
     def message(
         self, text: str, message_id: str = "", *, role: Role.ValueType = Role.ROLE_ASSISTANT, delta: bool = False, parent: str = ""
     ) -> None:
-        """Text. The main agent's own is its last word: a whole one instead of what stood there, a piece behind it."""
-        self.emit(Event(message=Message(role=role, text=text, message_id=message_id, delta=delta)), parent)
+        """Text. The main agent's own is its last word: a piece goes behind the pieces of the same id, all else instead of it."""
+        if delta:
+            self._piece(Message, text, message_id, role, parent)
+        else:
+            self.emit(Event(message=Message(role=role, text=text, message_id=message_id)), parent)
         if role == Role.ROLE_ASSISTANT and not parent:
-            self.text = self.text + text if delta else text
+            if delta and message_id == self._said_id:
+                self._said.append(text)
+            else:
+                self._said = [text]
+                self._said_id = message_id
             self.phase = "writing"
 
     def thinking(self, text: str, message_id: str = "", *, delta: bool = False, parent: str = "") -> None:
         """Thinking."""
-        self.emit(Event(thinking=Thinking(text=text, message_id=message_id, delta=delta)), parent)
+        if delta:
+            self._piece(Thinking, text, message_id, Role.ROLE_ASSISTANT, parent)
+        else:
+            self.emit(Event(thinking=Thinking(text=text, message_id=message_id)), parent)
         self.phase = "thinking"
 
     def notice(self, code: str, text: str = "", *, raw: bytes = b"", parent: str = "") -> None:
@@ -315,6 +372,12 @@ def iso_time(text: object) -> Timestamp | None:
         return unix_time(moment.timestamp()) if moment is not None and moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _minute(text: str) -> int:
+    """`2026-11-21T01:58` in UTC, as seconds since 1970."""
+    return int(datetime.fromisoformat(f"{text}:00+00:00").timestamp())
 
 
 def unix_time(seconds: float) -> Timestamp | None:
