@@ -82,6 +82,7 @@ class Conversation:
         tool_calls: how many were made.
         phase: what it does, for people: `thinking`, `writing`, a tool's name; empty: nothing known.
         info: what is known about the agent.
+        time: when what is told now happened, seconds since 1970 and nanoseconds (`at`); None: not known.
     """
 
     def __init__(self, agent: str) -> None:
@@ -102,8 +103,9 @@ class Conversation:
         self._said_info = b""
         self._ended_calls: dict[str, str] = {}
         self._said_plan = b""
+        self._ending: list[tuple[str, str]] = []
         self._events: list[Event] = []
-        self._time: tuple[int, int] | None = None
+        self.time: tuple[int, int] | None = None
         self._form_of: tuple[object, ...] = ()
         self._form = b""
 
@@ -115,16 +117,21 @@ class Conversation:
         self._events = []
         return events
 
+    @property
+    def made(self) -> int:
+        """How many events wait to be taken."""
+        return len(self._events)
+
     def at(self, time: Timestamp | None) -> None:
         """When the source says that what follows happened; None: it does not say."""
-        self._time = None if time is None else (time.seconds, time.nanos)
+        self.time = None if time is None else (time.seconds, time.nanos)
 
     def at_iso(self, text: object) -> None:
         """As `at(iso_time(text))`, and three times as fast on what JavaScript writes, `2026-11-21T01:58:04.500Z`."""
         try:
             if type(text) is str and len(text) == LENGTH_IN_JAVASCRIPT and text[23] == "Z":
                 milliseconds = int(text[17:19] + text[20:23])
-                self._time = _minute(text[:16]) + milliseconds // 1000, milliseconds % 1000 * 1_000_000
+                self.time = _minute(text[:16]) + milliseconds // 1000, milliseconds % 1000 * 1_000_000
                 return
         except ValueError:
             pass
@@ -137,8 +144,8 @@ class Conversation:
             event.turn_id = self.turn_id
         if parent:
             event.parent_tool_call_id = parent
-        if self._time is not None:
-            event.source_time.seconds, event.source_time.nanos = self._time
+        if self.time is not None:
+            event.source_time.seconds, event.source_time.nanos = self.time
         self._events.append(event)
         return event
 
@@ -158,8 +165,8 @@ class Conversation:
             event.message.text = text
         else:
             event.thinking.text = text
-        if self._time is not None:
-            event.source_time.seconds, event.source_time.nanos = self._time
+        if self.time is not None:
+            event.source_time.seconds, event.source_time.nanos = self.time
         self._events.append(event)
 
     # --- turns
@@ -176,15 +183,22 @@ class Conversation:
         self._said = [text]
         self._said_id = ""
 
-    def begin_turn(self, prompt: str = "") -> None:
-        """An exchange begins. One that is under way is not begun again."""
+    def begin_turn(self, prompt: str = "", *, turn_id: str = "") -> None:
+        """An exchange begins. One that is under way is not begun again. `turn_id`: the agent's name for it; empty: its number."""
         if self.turn_id:
             return
         self.turns += 1
-        self.turn_id = str(self.turns)
+        self.turn_id = turn_id or str(self.turns)
         self.text = self.error = self.stop_reason = ""
         self.outcome = Outcome.OUTCOME_UNSPECIFIED
         self.emit(Event(turn_started=TurnStarted(prompt=prompt)))
+
+    def next_turn(self) -> None:
+        """Another exchange begins before it was told how the one under way ended: the older one is the first that ends."""
+        if self.turn_id:
+            self._ending.append((self.turn_id, self.text))
+            self.turn_id = ""
+        self.begin_turn()
 
     def end_turn(
         self,
@@ -200,8 +214,12 @@ class Conversation:
         `text` is the agent's last word where it repeats it; None: what it said last.
         """
         self.begin_turn()  # an end without a beginning is the end of a turn too
-        for request_id in list(self.open_requests):
-            self.resolved(request_id, text="the turn is over", cancelled=True)
+        behind = (self.turn_id, self.text) if self._ending else None
+        if behind:
+            self.turn_id, self.text = self._ending.pop(0)
+        else:
+            for request_id in list(self.open_requests):
+                self.resolved(request_id, text="the turn is over", cancelled=True)
         self.close_calls(behind_the_turn=True)
         if text is not None:
             self.text = text
@@ -215,6 +233,10 @@ class Conversation:
         self.emit(Event(turn_finished=finished))
         self.turn_id = ""
         self.phase = ""
+        if behind:
+            self.turn_id, self.text = behind
+            self.error = ""
+            self.outcome = Outcome.OUTCOME_UNSPECIFIED
 
     # --- what is said
 
@@ -330,7 +352,7 @@ class Conversation:
     def close_calls(self, *, behind_the_turn: bool = False) -> None:
         """Nobody will tell how the open calls went: those of background work may, where only a turn is over."""
         for call_id, call in list(self.open_calls.items()):
-            if not (behind_the_turn and call.background):
+            if not (behind_the_turn and (call.background or call.turn_id not in {self.turn_id, ""})):
                 self.result(call_id, ToolStatus.TOOL_STATUS_UNKNOWN, call.so_far.decode("utf-8", "replace"))
 
     def plan(self, entries: Iterable[PlanEntry]) -> None:

@@ -18,6 +18,7 @@ from sightline_server.decode.agents.conversation import Conversation
 from sightline_server.decode.agents.json_lines import Lines, objects
 
 UNKNOWN_LINE = "unknown_line"  # an object of a kind that is not known
+NOTHING_NEW = "nothing_new"  # a line of a known kind that adds nothing to what was told: the frame around pieces, their whole
 NOT_JSON = "not_json"  # no object at all: what wrappers print, half a line
 NO_RESULT = "NO_RESULT"  # the error code of an end without the agent's own word
 
@@ -66,6 +67,7 @@ class Decoder:
         self.conversation = Conversation(self.agent)
         self.unknown_lines = 0
         self.lines = 0
+        self._withheld = False  # set by `_object`: the line is nobody's to read (system prompts): its bytes are passed on nowhere
         self._keep_raw = keep_raw
         self._lines = Lines()
 
@@ -93,11 +95,12 @@ class Decoder:
     def _kept(self, line: bytes) -> list[Event]:
         self._line(line)
         events = self.conversation.take()
-        if events and not events[0].raw:
+        if events and not events[0].raw and not self._withheld:
             events[0].raw = line
         return events
 
     def _line(self, line: bytes) -> None:
+        self._withheld = False
         found = objects(line)
         if found is None:
             if line.strip():
@@ -106,6 +109,7 @@ class Decoder:
             return
         self.lines += 1
         for one in found:
+            before = self.conversation.made
             try:
                 understood = self._object(one, line)
             except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
@@ -113,6 +117,8 @@ class Decoder:
             if not understood:
                 self.unknown_lines += 1
                 self.conversation.notice(UNKNOWN_LINE, str(one.get("type", ""))[:200], raw=line)
+            elif self.conversation.made == before:
+                self.conversation.notice(NOTHING_NEW, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
 
     @classmethod
     def claims(cls, one: dict[str, Any]) -> bool:
@@ -137,10 +143,10 @@ class Decoder:
         if conversation.turn_id or conversation.outcome == Outcome.OUTCOME_UNSPECIFIED:
             outcome, error = unfinished(end)
             code = "" if outcome in {Outcome.OUTCOME_CANCELLED, Outcome.OUTCOME_INTERRUPTED} else NO_RESULT
-            if conversation.turn_id:
-                conversation.end_turn(outcome, error=error)
-            else:  # there was no exchange at all
+            if not conversation.turn_id:  # there was no exchange at all
                 conversation.outcome, conversation.error = outcome, error
+            while conversation.turn_id:
+                conversation.end_turn(outcome, error=error)
         conversation.close_calls()
         return Completed(
             outcome=conversation.outcome,
