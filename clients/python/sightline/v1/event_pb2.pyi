@@ -1164,7 +1164,9 @@ Global___Notice: _TypeAlias = Notice  # noqa: Y015
 
 @_typing.final
 class Message(_message.Message):
-    """Text said by somebody."""
+    """Text said by somebody. No text is told twice: where an agent repeats in whole what came in pieces, only what is missing of it
+    follows, as one more piece.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1177,9 +1179,9 @@ class Message(_message.Message):
     text: _builtins.str
     """The text, or the next piece of it."""
     message_id: _builtins.str
-    """Pieces of one message share it."""
+    """Pieces of one message share it. Empty: the pieces of a turn that follow each other are one message."""
     delta: _builtins.bool
-    """`text` is a piece that goes on; false: the whole message."""
+    """`text` is a piece that goes on; false: the whole message, which replaces whatever was told under its `message_id`."""
     def __init__(
         self,
         *,
@@ -1208,9 +1210,9 @@ class Thinking(_message.Message):
     text: _builtins.str
     """The text, or the next piece of it."""
     message_id: _builtins.str
-    """Pieces of one thought share it."""
+    """Pieces of one thought share it, as in `Message`."""
     delta: _builtins.bool
-    """`text` is a piece that goes on; false: the whole thought."""
+    """`text` is a piece that goes on; false: the whole thought, as in `Message`."""
     def __init__(
         self,
         *,
@@ -1506,8 +1508,9 @@ class Usage(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     CONTEXT_USED_FIELD_NUMBER: _builtins.int
     CONTEXT_SIZE_FIELD_NUMBER: _builtins.int
+    CACHE_WRITTEN_TOKENS_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
-    """Tokens read, without the cached ones."""
+    """Tokens read, without those from a cache (`cached_tokens`) and those written to one (`cache_written_tokens`)."""
     output_tokens: _builtins.int
     """Tokens written, with the reasoning ones."""
     cached_tokens: _builtins.int
@@ -1522,6 +1525,8 @@ class Usage(_message.Message):
     """Tokens in the context now."""
     context_size: _builtins.int
     """Tokens the context can hold."""
+    cache_written_tokens: _builtins.int
+    """Tokens read and written to a cache, where the agent counts them apart."""
     def __init__(
         self,
         *,
@@ -1533,10 +1538,11 @@ class Usage(_message.Message):
         currency: _builtins.str = ...,
         context_used: _builtins.int = ...,
         context_size: _builtins.int = ...,
+        cache_written_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "cached_tokens", b"cached_tokens", "context_size", b"context_size", "context_used", b"context_used", "cost", b"cost", "currency", b"currency", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "reasoning_tokens", b"reasoning_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost", b"_cost", "cache_written_tokens", b"cache_written_tokens", "cached_tokens", b"cached_tokens", "context_size", b"context_size", "context_used", b"context_used", "cost", b"cost", "currency", b"currency", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "reasoning_tokens", b"reasoning_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost: _TypeAlias = _typing.Literal["cost"]  # noqa: Y015
     _WhichOneofArgType__cost: _TypeAlias = _typing.Literal["_cost", b"_cost"]  # noqa: Y015

@@ -416,6 +416,7 @@ def add_usage(total: Usage, more: Usage) -> None:
     total.output_tokens += more.output_tokens
     total.cached_tokens += more.cached_tokens
     total.reasoning_tokens += more.reasoning_tokens
+    total.cache_written_tokens += more.cache_written_tokens
     if more.HasField("cost"):
         total.cost += more.cost
         total.currency = more.currency
