@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sightline.v1.event_pb2 import Location, ToolKind
+from sightline.v1.event_pb2 import Location, PlanEntry, PlanPriority, PlanStatus, ToolKind
 
 MAX_TITLE = 200  # characters
 
@@ -55,6 +55,30 @@ def title_of(name: str, given: object) -> str:
     if isinstance(given, dict):
         about = next((as_line(given[key]) for key in _TITLES if given.get(key)), "")
     return f"{name}: {about}"[:MAX_TITLE] if about else name[:MAX_TITLE]
+
+
+_STATUSES: Mapping[object, PlanStatus.ValueType] = {
+    "in_progress": PlanStatus.PLAN_STATUS_IN_PROGRESS,
+    "completed": PlanStatus.PLAN_STATUS_COMPLETED,
+}
+_PRIORITIES: Mapping[object, PlanPriority.ValueType] = {
+    "high": PlanPriority.PLAN_PRIORITY_HIGH,
+    "medium": PlanPriority.PLAN_PRIORITY_MEDIUM,
+    "low": PlanPriority.PLAN_PRIORITY_LOW,
+}
+
+
+def todos(given: object) -> list[PlanEntry]:
+    """A todo list as agents write it, as a plan. What was cancelled is no longer to be done, and left out."""
+    return [
+        PlanEntry(
+            content=str(one.get("content") or one.get("description") or ""),
+            status=_STATUSES.get(one.get("status"), PlanStatus.PLAN_STATUS_PENDING),
+            priority=_PRIORITIES.get(one.get("priority"), PlanPriority.PLAN_PRIORITY_UNSPECIFIED),
+        )
+        for one in (given if isinstance(given, list) else ())
+        if isinstance(one, dict) and one.get("status") != "cancelled"
+    ]
 
 
 def as_line(value: object) -> str:

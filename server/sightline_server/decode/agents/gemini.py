@@ -1,0 +1,236 @@
+"""Gemini CLI, `--output-format stream-json`: `init`, `message`, `tool_use`, `tool_result`, `error`, `result`.
+
+Text comes in pieces only, and no line ends it: pieces up to the next tool call are one message. A stream that breaks is asked for
+again, and begins with the text that was already sent: `_Retry` finds that. What a command's exit code was is not said.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sightline.v1.event_pb2 import ErrorOrigin, Outcome, PlanEntry, Role, ToolStatus, Usage
+
+from sightline_server.decode.agents.decoder import Decoder
+from sightline_server.decode.agents.json_lines import span
+from sightline_server.decode.agents.tools import as_text, todos
+
+REPEATED = "repeated"  # the notice of a line that says again what was said
+RETRY_DELAY = 400_000_000  # ns: a broken stream is asked for again after 500 ms at the earliest (0.61: 1 s)
+
+
+class Gemini(Decoder):
+    """See `Decoder`."""
+
+    agent: ClassVar[str] = "gemini"
+
+    def __init__(self, *, keep_raw: bool = False) -> None:
+        super().__init__(keep_raw=keep_raw)
+        self._segments = 0
+        self._segment = ""  # the message's id; empty: the next piece begins one
+        self._answer = _Answer()
+        self._before_tools = ""
+        self._plans: dict[str, list[PlanEntry]] = {}
+        self._error = ""
+
+    @classmethod
+    def claims(cls, one: dict[str, Any]) -> bool:
+        """See `Decoder`."""
+        match one:
+            case (
+                {"type": "init", "session_id": str(), "model": str()}
+                | {"type": "message", "role": "user" | "assistant", "content": str(), "timestamp": str()}
+                | {"type": "tool_use", "tool_name": str(), "tool_id": str()}
+                | {"type": "tool_result", "tool_id": str(), "status": str()}
+                | {"type": "result", "status": "success" | "error", "stats": dict()}
+            ):
+                return True
+        return False
+
+    def _object(self, one: dict[str, Any], line: bytes) -> bool:
+        conversation = self.conversation
+        conversation.at_iso(one.get("timestamp"))
+        match one["type"]:
+            case "message":
+                if one["role"] == "assistant":
+                    self._text(one["content"], line, whole=one.get("delta") is not True)
+                elif one["role"] == "user":
+                    self._end_segment()
+                    if conversation.turn_id:
+                        conversation.message(one["content"], role=Role.ROLE_USER)
+                    conversation.begin_turn(one["content"])
+                else:
+                    return False
+            case "tool_use":
+                self._call(one, line)
+            case "tool_result":
+                self._result(one)
+            case "init":
+                conversation.know(model=one.get("model") or "", agent_session_id=one["session_id"])
+            case "error":
+                self._said_error(one)
+            case "result":
+                return self._end(one)
+            case _:
+                return False
+        return True
+
+    # --- text
+
+    def _text(self, text: str, line: bytes, *, whole: bool) -> None:
+        conversation = self.conversation
+        if not conversation.turn_id:
+            conversation.begin_turn()
+        if whole or not self._segment:
+            self._segments += 1
+            self._segment = f"m{self._segments}"
+        new = self._answer.add(text, conversation.time)
+        if new is None:
+            conversation.notice(REPEATED, "the answer was asked for again, and begins as before", raw=line)
+        else:
+            conversation.message(new, self._segment, delta=not whole)
+        if whole:  # no version is known to do so
+            self._segment = ""
+
+    def _end_segment(self) -> str:
+        """The text since the last tool call; from here on another message begins."""
+        said = self._answer.text
+        self._segment = ""
+        self._answer = _Answer()
+        return said
+
+    def _settle(self) -> None:
+        """What looked like a retry and ended well before it had said as much was none: it is said now."""
+        held = self._answer.settle()
+        if held:
+            self.conversation.message(held, self._segment, delta=True)
+
+    # --- tools
+
+    def _call(self, one: dict[str, Any], line: bytes) -> None:
+        self.conversation.begin_turn()
+        self._settle()
+        self._before_tools = self._end_segment() or self._before_tools
+        call_id, name, given = one["tool_id"], one["tool_name"], one.get("parameters")
+        self.conversation.call(call_id, name, given, span(line, "parameters"))
+        if name == "write_todos" and isinstance(given, dict):
+            self._plans[call_id] = todos(given.get("todos"))
+
+    def _result(self, one: dict[str, Any]) -> None:
+        call_id, failure = one["tool_id"], one.get("error")
+        output = as_text(one.get("output"))
+        plan = self._plans.pop(call_id, None)
+        if one["status"] == "success":
+            self.conversation.result(call_id, ToolStatus.TOOL_STATUS_COMPLETED, output)
+            if plan is not None:
+                self.conversation.plan(plan)
+            return
+        if isinstance(failure, dict):
+            if failure.get("type") == "stop_execution" and not self._answer.text:
+                self._answer.add(self._before_tools, None)  # the run ends here, with what was said before
+            output = as_text(failure.get("message")) or output
+        self.conversation.result(call_id, ToolStatus.TOOL_STATUS_FAILED, output)
+
+    # --- the end
+
+    def _said_error(self, one: dict[str, Any]) -> None:
+        if one.get("severity") == "warning":
+            self.conversation.notice("warning", one["message"])
+            return
+        self._error = one["message"]
+        self.conversation.failed("AGENT_ERROR", self._error, origin=_origin(self._error))
+
+    def _end(self, one: dict[str, Any]) -> bool:
+        status = one["status"]
+        if status not in {"success", "error"}:
+            return False
+        failure = one.get("error") or {}
+        error = str(failure.get("message") or self._error or "")
+        usage = _usage(one.get("stats") or {})
+        if status == "success":
+            self._settle()
+            outcome, error = Outcome.OUTCOME_SUCCEEDED, ""
+        elif "Cancel" in str(failure.get("type", "")):
+            outcome = Outcome.OUTCOME_INTERRUPTED
+        else:
+            outcome = Outcome.OUTCOME_FAILED
+            if error != self._error:
+                self.conversation.begin_turn()
+                self.conversation.failed("AGENT_ERROR", error, origin=_origin(error))
+        self.conversation.end_turn(outcome, text=self._end_segment(), usage=usage, stop_reason=status, error=error)
+        self._plans.clear()
+        self._error = self._before_tools = ""
+        return True
+
+
+class _Answer:
+    """The text of one message, piece by piece, and whether pieces are a retry that says it again.
+
+    A retry is a piece that begins as the message did, after a pause. It is held back while it goes on saying the same: until it has
+    said all that was said and goes on (the rest is new), or says something else (then it was none, and all of it is new), or to the
+    end.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._again = ""
+        self._last: tuple[int, int] | None = None
+
+    @property
+    def text(self) -> str:
+        """All that was said, once."""
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0] if self._parts else ""
+
+    def add(self, piece: str, time: tuple[int, int] | None) -> str | None:
+        """The text that is new with this piece; None: it says again what was said."""
+        last, self._last = self._last, time
+        if self._parts and (self._again or _paused(last, time)):
+            return self._held(piece, paused=_paused(last, time))
+        self._parts.append(piece)
+        return piece
+
+    def settle(self) -> str:
+        """What was held back and is shorter than what was said, when the message ended well."""
+        held, self._again = self._again, ""
+        if not held or held == self.text:
+            return ""
+        self._parts.append(held)
+        return held
+
+    def _held(self, piece: str, *, paused: bool) -> str | None:
+        said = self.text
+        if paused and piece and (said.startswith(piece) or piece.startswith(said)):
+            self._again = piece
+        elif self._again:
+            self._again += piece
+        else:
+            self._parts.append(piece)
+            return piece
+        again = self._again
+        if said.startswith(again):
+            return None
+        self._again = ""
+        new = again.removeprefix(said)
+        self._parts.append(new)
+        return new
+
+
+def _paused(last: tuple[int, int] | None, now: tuple[int, int] | None) -> bool:
+    if last is None or now is None:
+        return False
+    return (now[0] - last[0]) * 1_000_000_000 + now[1] - last[1] >= RETRY_DELAY
+
+
+def _origin(message: str) -> ErrorOrigin.ValueType:
+    upstream = message.startswith(("[API Error", "Model stream"))
+    return ErrorOrigin.ERROR_ORIGIN_UPSTREAM if upstream else ErrorOrigin.ERROR_ORIGIN_PROGRAM
+
+
+def _usage(stats: dict[str, Any]) -> Usage | None:
+    """`input_tokens` holds the cached ones; thinking and tools' own prompts are told in the total alone."""
+    if not stats.get("total_tokens"):
+        return None
+    given, written, cached = stats["input_tokens"], stats["output_tokens"], stats.get("cached") or 0
+    hidden = max(0, stats["total_tokens"] - given - written)
+    return Usage(input_tokens=given - cached, output_tokens=written + hidden, cached_tokens=cached, reasoning_tokens=hidden)
