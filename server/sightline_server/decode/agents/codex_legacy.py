@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from sightline.v1.event_pb2 import ErrorOrigin, Outcome, ToolStatus, Usage
+from sightline.v1.event_pb2 import ErrorOrigin, Outcome, ToolStatus
 
 from sightline_server.decode.agents import codex_parts as parts
-from sightline_server.decode.agents.conversation import Conversation, add_usage
+from sightline_server.decode.agents.conversation import Conversation
 from sightline_server.decode.agents.decoder import End
 from sightline_server.decode.agents.json_lines import span
 from sightline_server.decode.agents.tools import MAX_TITLE, as_json, as_text
@@ -31,8 +31,7 @@ class Legacy:
         self._has_last_word = False
         self._pieces: list[str] = []
         self._diff = ""
-        self._counts: object = None
-        self._used = Usage()
+        self._counts = parts.Counts()
 
     @staticmethod
     def claims(one: dict[str, Any]) -> bool:
@@ -74,11 +73,10 @@ class Legacy:
 
     def _end(self, outcome: Outcome.ValueType, *, text: str | None = None, error: str = "", stop_reason: str = "") -> None:
         self._join_pieces()
-        used, self._used = self._used, Usage()
         self._conversation.end_turn(
             outcome,
             text=text,
-            usage=used if used.output_tokens or used.input_tokens else None,
+            usage=self._counts.take(),
             error=error,
             stop_reason=stop_reason,
         )
@@ -99,7 +97,7 @@ class Legacy:
         match kind:
             case "task_started":
                 self._begin()
-                self._context_size(msg.get("model_context_window"))
+                self._counts.context_size(msg.get("model_context_window"))
             case "task_complete":
                 last = msg.get("last_agent_message")
                 if self._error:
@@ -109,7 +107,7 @@ class Legacy:
             case "turn_aborted":
                 self._end(Outcome.OUTCOME_INTERRUPTED, stop_reason=str(msg.get("reason", "")))
             case "token_count":
-                self._count(msg.get("info"))
+                self._counts.add(msg.get("info"))
             case "session_configured":
                 self._conversation.know(model=str(msg.get("model", "")), agent_session_id=str(msg.get("session_id", "")))
             case _:
@@ -190,16 +188,3 @@ class Legacy:
         seconds = took["secs"] + took["nanos"] / 1e9 if isinstance(took, dict) else None
         status = ToolStatus.TOOL_STATUS_COMPLETED if worked else ToolStatus.TOOL_STATUS_FAILED
         self._conversation.result(msg["call_id"], status, content, exit_code=exit_code, seconds=seconds)
-
-    # --- tokens
-
-    def _context_size(self, size: object) -> None:
-        if isinstance(size, int) and 0 < size < 1 << 63:
-            self._used.context_size = size
-
-    def _count(self, info: object) -> None:
-        """A call's tokens, told again and again: they count when the running total has moved."""
-        if isinstance(info, dict) and info.get("total_token_usage") != self._counts:
-            self._counts = info["total_token_usage"]
-            add_usage(self._used, parts.usage(info.get("last_token_usage") or {}))
-            self._context_size(info.get("model_context_window"))

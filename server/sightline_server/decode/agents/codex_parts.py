@@ -8,6 +8,7 @@ from typing import Any
 
 from sightline.v1.event_pb2 import PlanEntry, PlanStatus, Usage
 
+from sightline_server.decode.agents.conversation import add_usage
 from sightline_server.decode.agents.tools import MAX_TITLE, as_line
 
 _SHELL = re.compile(r"""(?:/\S*/)?(?:ba|z|da)?sh -l?c (['"])(.*)\1\s*""", re.DOTALL)
@@ -21,7 +22,7 @@ _STEPS: Mapping[object, PlanStatus.ValueType] = {
 }
 
 
-def usage(counts: Mapping[str, Any], context_size: int = 0) -> Usage:
+def usage(counts: Mapping[str, Any]) -> Usage:
     """Codex counts cached tokens among the input; we do not."""
     given, cached = _count(counts, "input_tokens"), _count(counts, "cached_input_tokens")
     return Usage(
@@ -30,7 +31,6 @@ def usage(counts: Mapping[str, Any], context_size: int = 0) -> Usage:
         output_tokens=_count(counts, "output_tokens"),
         reasoning_tokens=_count(counts, "reasoning_output_tokens"),
         context_used=_count(counts, "total_tokens"),
-        context_size=context_size,
     )
 
 
@@ -47,6 +47,32 @@ def since(total: Usage, earlier: Usage) -> Usage:
 def _count(counts: Mapping[str, Any], name: str) -> int:
     number = counts.get(name)
     return number if isinstance(number, int) and 0 <= number < 1 << 63 else 0
+
+
+class Counts:
+    """Tokens of the calls of one turn, from lines that are told again and again: they count when the running total has moved."""
+
+    def __init__(self) -> None:
+        self._total: object = None
+        self._used = Usage()
+
+    def add(self, info: object) -> None:
+        """The `info` of a `token_count`."""
+        if not isinstance(info, dict) or info.get("total_token_usage") == self._total:
+            return
+        self._total = info.get("total_token_usage")
+        add_usage(self._used, usage(info.get("last_token_usage") or {}))
+        self.context_size(info.get("model_context_window"))
+
+    def context_size(self, size: object) -> None:
+        """The tokens that the context can hold."""
+        if isinstance(size, int) and 0 < size < 1 << 63:
+            self._used.context_size = size
+
+    def take(self) -> Usage | None:
+        """What was used since the last time; None: nothing."""
+        used, self._used = self._used, Usage(context_size=self._used.context_size)
+        return used if used.input_tokens or used.output_tokens else None
 
 
 def command_title(name: str, command: object) -> str:
