@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from sightline_server.decode.agents.blocks import Blocks
 from sightline_server.decode.agents.codex import Codex
+from sightline_server.decode.agents.codex_rollout import CodexRollout
 from sightline_server.decode.agents.decoder import Decoder
+from sightline_server.decode.agents.gemini import Gemini
 from sightline_server.decode.agents.json_lines import Lines, objects
 
 SNIFFED = 64 * 1024  # bytes at the beginning of a stream that are looked at
@@ -15,11 +17,14 @@ FALLBACK = "blocks"  # it claims nothing that it cannot read
 
 STREAMS: Mapping[str, type[Decoder]] = {
     "codex": Codex,
+    "gemini": Gemini,
     "blocks": Blocks,
 }
 """What agents print, by family. The order is that of the asking: the most particular first."""
 
-TRANSCRIPTS: Mapping[str, type[Decoder]] = {}
+TRANSCRIPTS: Mapping[str, type[Decoder]] = {
+    "codex": CodexRollout,
+}
 """What agents write to disk, by family."""
 
 HOOKS: Mapping[str, type[Decoder]] = {}
