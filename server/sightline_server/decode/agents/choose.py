@@ -8,16 +8,22 @@ from collections.abc import Mapping, Sequence
 from sightline_server.decode.agents.blocks import Blocks
 from sightline_server.decode.agents.codex import Codex
 from sightline_server.decode.agents.codex_rollout import CodexRollout
+from sightline_server.decode.agents.cursor import Cursor
 from sightline_server.decode.agents.decoder import Decoder
 from sightline_server.decode.agents.gemini import Gemini
+from sightline_server.decode.agents.goose import Goose
 from sightline_server.decode.agents.json_lines import Lines, objects
+from sightline_server.decode.agents.opencode import Opencode
 
 SNIFFED = 64 * 1024  # bytes at the beginning of a stream that are looked at
 FALLBACK = "blocks"  # it claims nothing that it cannot read
 
 STREAMS: Mapping[str, type[Decoder]] = {
     "codex": Codex,
+    "cursor": Cursor,
+    "goose": Goose,
     "gemini": Gemini,
+    "opencode": Opencode,
     "blocks": Blocks,
 }
 """What agents print, by family. The order is that of the asking: the most particular first."""
@@ -30,7 +36,9 @@ TRANSCRIPTS: Mapping[str, type[Decoder]] = {
 HOOKS: Mapping[str, type[Decoder]] = {}
 """What agents give to the commands they call at certain moments, by family: one payload a line."""
 
-PROGRAMS: Mapping[str, str] = {}
+PROGRAMS: Mapping[str, str] = {
+    "cursor-agent": "cursor",
+}
 """Families by the names of their programs, where those differ."""
 
 

@@ -79,6 +79,7 @@ class Conversation:
         open_calls: by id, in the order they were made.
         open_requests: by id, what was asked and not answered.
         total: what all finished turns used.
+        spent: what the turn under way has used up to now, where the agent tells it bit by bit (`spend`).
         tool_calls: how many were made.
         phase: what it does, for people: `thinking`, `writing`, a tool's name; empty: nothing known.
         info: what is known about the agent.
@@ -97,6 +98,7 @@ class Conversation:
         self.open_calls: dict[str, OpenCall] = {}
         self.open_requests: dict[str, str] = {}
         self.total = Usage()
+        self.spent = Usage()
         self.tool_calls = 0
         self.phase = ""
         self.info = AgentInfo(agent=agent)
@@ -211,7 +213,7 @@ class Conversation:
     ) -> None:
         """The exchange is over: calls without a result are closed as unknown, open requests are void.
 
-        `text` is the agent's last word where it repeats it; None: what it said last.
+        `text` is the agent's last word where it repeats it; None: what it said last. `usage` None: what was spent.
         """
         self.begin_turn()  # an end without a beginning is the end of a turn too
         behind = (self.turn_id, self.text) if self._ending else None
@@ -226,6 +228,9 @@ class Conversation:
         self.outcome = outcome
         self.error = error
         self.stop_reason = stop_reason
+        if usage is None and self.spent.ByteSize():
+            usage = self.spent
+        self.spent = Usage()
         if usage is not None:
             self.emit(Event(usage=usage))
             add_usage(self.total, usage)
@@ -237,6 +242,10 @@ class Conversation:
             self.turn_id, self.text = behind
             self.error = ""
             self.outcome = Outcome.OUTCOME_UNSPECIFIED
+
+    def spend(self, usage: Usage) -> None:
+        """The turn under way used this much more: its end tells the sum."""
+        add_usage(self.spent, usage)
 
     # --- what is said
 
