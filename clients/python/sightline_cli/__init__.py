@@ -4,7 +4,7 @@ main        the entry: finds the command, runs it, turns what goes wrong into on
 command     what a command is, and the kinds of arguments that several share
 codes       exit codes
 
-run         run, create; `foreground` is what `run` does then
+run         run, create; `foreground` is what `run` does then, `agents` and `recipe` are some of its options
 watch       watch
 attach      attach; `attached` is the terminal at work
 steer       send, interrupt, resize, snapshot
@@ -25,6 +25,7 @@ follow      the loop that shows a subscription to its end
 printing    what a stream of events looks like: bytes, prefixed lines, JSON
 lines       bytes of several writers made into prefixed lines
 words       one event in one line, for people
+talk        an agent's session for people
 people      ages, sizes, tables and colours, for people
 intake      reading standard input without stopping everything else
 outlet      writing to standard output without stopping everything else

@@ -17,3 +17,10 @@ def of_ending(exit_code: int | None, signal: int) -> int:
     if signal:
         return BY_SIGNAL + signal
     return FAILED if exit_code is None else exit_code
+
+
+def of_agent(outcome: str, code: int) -> int:
+    """The code of an agent's session: the outcome counts (`succeeded`, `failed`, ...), since agents exit with 0 when they fail."""
+    if outcome == "succeeded":
+        return OK
+    return code or (INTERRUPTED if outcome == "interrupted" else FAILED)

@@ -41,7 +41,7 @@ async def _export(chosen: argparse.Namespace) -> int:
     from sightline.v1.event_pb2 import Event  # noqa: PLC0415
     from sightline.v1.session_service_pb2 import Gap, Header  # noqa: PLC0415
 
-    from sightline_cli import people, printing, reach  # noqa: PLC0415
+    from sightline_cli import people, printing, reach, talk  # noqa: PLC0415
     from sightline_cli.meter import Meter  # noqa: PLC0415
     from sightline_cli.outlet import Outlet  # noqa: PLC0415
     from sightline_cli.recordings.recording import Timeline  # noqa: PLC0415
@@ -69,7 +69,7 @@ async def _export(chosen: argparse.Namespace) -> int:
                 await outlet.room()
                 return sum(map(len, parts))
 
-            kinds = ("output",) if written_as == "text" else ()
+            kinds = ("output", *talk.SHOWN) if written_as == "text" else ()
             async with client.subscribe(session, until_caught_up=True, kinds=kinds, text=written_as == "text") as stream:
                 async for item in stream:
                     if isinstance(item, Event):
@@ -125,13 +125,15 @@ async def _first_size(client: Client, session: Session) -> Terminal:
 
 
 def _writer(written_as: str, chosen: argparse.Namespace, session: Session, size: Terminal) -> Writer:
+    from sightline_cli import printing  # noqa: PLC0415
     from sightline_cli.recordings import asciicast, formats, jsonl, plain, typescript  # noqa: PLC0415
+    from sightline_cli.talk import Talk  # noqa: PLC0415
 
     keep_input = not chosen.no_input
     if written_as == formats.JSONL:
         return jsonl.Writer(keep_input=keep_input)
     if written_as == formats.TEXT:
-        return plain.Writer()
+        return plain.Writer(Talk(session.name) if printing.is_told(session) else None)
     head = _head(session, size)
     if written_as == formats.TYPESCRIPT:
         return typescript.Writer(head, advanced=not chosen.classic, keep_input=keep_input)
@@ -161,7 +163,7 @@ Everything that is kept, up to now. A file appears when it is whole, readable by
   typescript  for scriptreplay: every byte of the output; the times in FILE.timing, what was
               typed in FILE.input
   jsonl       every event with everything in it, one a line: nothing is lost
-  text        what there is to read, without escape codes""",
+  text        what there is to read, without escape codes; of an agent what it said and did""",
     examples=(
         ("sightline export build -o build.cast", "then: asciinema play build.cast"),
         ("sightline export build -o build.typescript", "then: scriptreplay -O build.typescript -T build.timing"),

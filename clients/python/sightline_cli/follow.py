@@ -30,7 +30,7 @@ async def follow(
                 if item.HasField("completed"):
                     completed = item.completed
             elif isinstance(item, Header):
-                printer.name(item.session.id, item.session.name)
+                printer.session(item.session)
             elif isinstance(item, Gap):
                 printer.gap(item)
             await outlet.room()

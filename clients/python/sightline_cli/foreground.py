@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -45,6 +46,14 @@ async def run_here(chosen: argparse.Namespace) -> int:
         return codes.FAILED if code is None else code
 
 
+def in_foreground(descriptor: int) -> bool:
+    """Whether it is a terminal that this process may read: a job in the background would be stopped."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+
+
 class Foreground:
     """One followed session, the person's signals, and what is passed on to its standard input."""
 
@@ -52,13 +61,16 @@ class Foreground:
         self._client: Client = place.client
         self._local = place.local
         self._session = session
-        self._passes_stdin: bool = chosen.stdin
+        self._takes_turns: bool = chosen.two_way
+        self._passes_stdin: bool = chosen.stdin or (chosen.two_way and in_foreground(0))
         self._outlet = Outlet()
+        look = printing.look(result=bool(session.agent))
         self._printer: printing.Printer = (
-            printing.JsonPrinter(self._outlet, chosen.text)
-            if chosen.json
-            else printing.ScreenPrinter(self._outlet, printing.look())
+            printing.JsonPrinter(self._outlet, chosen.text) if chosen.json else printing.ScreenPrinter(self._outlet, look)
         )
+        self._printer.session(session)
+        self._tells_end = bool(session.agent) and bool(look.talk) and not chosen.json
+        self._kinds: list[str] = chosen.kinds
         self._leaving: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._interrupted_at = 0.0
         self._over = False
@@ -101,7 +113,9 @@ class Foreground:
 
     async def _follow(self) -> Completed | None:
         connection = reach.Connection(self._printer.note)
-        stream = self._client.subscribe(self._session, on_disconnect=connection.lost, on_reconnect=connection.back)
+        stream = self._client.subscribe(
+            self._session, kinds=self._kinds, on_disconnect=connection.lost, on_reconnect=connection.back
+        )
         completed = await follow(stream, self._printer, self._outlet, self._look_for_command)
         self._over = completed is not None
         await self._outlet.drain()
@@ -121,7 +135,11 @@ class Foreground:
             code = codes.FAILED
         else:
             code = codes.of_ending(completed.exit_code if completed.HasField("exit_code") else None, completed.signal)
-            if completed.error or completed.descendants_left or (code and not completed.HasField("exit_code")):
+            told = completed.error or completed.descendants_left or (code and not completed.HasField("exit_code"))
+            if self._session.agent:
+                code = codes.of_agent(words.outcome(completed.outcome), code)
+                told = told or code
+            if told and not self._tells_end:
                 self._printer.note(f"{self._session.name}: {words.completed(completed)}")
         await self._outlet.drain()
         return code
@@ -188,19 +206,31 @@ class Foreground:
 
     async def _pass_stdin(self) -> None:
         await self._begun.wait()
+        rest = b""
         try:
             async for data in intake.chunks(0):
-                await self._type(data)
+                if not self._takes_turns:
+                    await self._type(data)
+                    continue
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    await self._say(line)
+            await self._say(rest)
             await self._type(b"", eof=True)
         except errors.FailedPrecondition:
             return  # it has ended, or closed its stdin: the rest is for nobody
         except errors.SightlineError as error:
             self._printer.note(f"standard input is no longer passed on: {error.message}")
 
-    async def _type(self, data: bytes, *, eof: bool = False) -> None:
+    async def _say(self, line: bytes) -> None:
+        """One line is a turn of an agent's, and no secret: it is in the log."""
+        if line.strip():
+            await self._type(line, sensitive=False, submit=True)
+
+    async def _type(self, data: bytes, *, eof: bool = False, sensitive: bool = True, submit: bool = False) -> None:
         while True:
             try:
-                await self._client.send(self._session, data=data, eof=eof, sensitive=not eof)
+                await self._client.send(self._session, data=data, eof=eof, sensitive=sensitive and not eof, submit=submit)
             except (errors.ResourceExhausted, errors.FailedPrecondition) as error:
                 if error.reason not in {"INPUT_BLOCKED", "STEPS_RUNNING"}:
                     raise

@@ -51,6 +51,10 @@ class Screen:
         line.owed = b""
         return b"".join(parts)
 
+    def is_open(self, line: Line) -> bool:
+        """Whether this writer's line is the one that is not over."""
+        return self._open is line
+
     def end_line(self) -> bytes:
         """What ends the open line, whoever owns it: nothing when none is open."""
         owner, self._open = self._open, None

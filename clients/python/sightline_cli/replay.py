@@ -36,11 +36,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--from", dest="skip", metavar="TIME", type=duration, default=0.0, help="show what came before at once (10m)"
     )
 
+    parser.add_argument(
+        "--talk", action="store_true", help="of an agent with a terminal what it says and does, instead of its screen"
+    )
+
 
 async def _replay(chosen: argparse.Namespace) -> int:
     from pathlib import Path  # noqa: PLC0415
 
-    from sightline_cli import printing, reach, reading  # noqa: PLC0415
+    from sightline_cli import printing, reach, reading, talk  # noqa: PLC0415
     from sightline_cli.replaying import Replaying  # noqa: PLC0415
 
     if reading.is_file(chosen.session):
@@ -48,7 +52,8 @@ async def _replay(chosen: argparse.Namespace) -> int:
             head = file.recording.head
             max_idle = head.idle_limit if chosen.max_idle is None else chosen.max_idle
             size = (head.columns, head.rows)
-            code = await Replaying(chosen.session, size, chosen.speed, max_idle, chosen.skip).run(_of_file(file))
+            replaying = Replaying(chosen.session, size, chosen.speed, max_idle, chosen.skip, screens=not chosen.talk)
+            code = await replaying.run(_of_file(file))
             for problem in file.recording.problems:
                 reach.note(problem)
             return code
@@ -57,9 +62,9 @@ async def _replay(chosen: argparse.Namespace) -> int:
         for gone in printing.forgotten(session):
             reach.note(gone)
         size = (session.terminal.columns, session.terminal.rows)
-        kinds = ("output", "output_lost", "error", "state_changed", "completed")
+        kinds = {"output", "output_lost", "state_changed", *talk.SHOWN} - ({"output"} if chosen.talk else set())
         async with client.subscribe(session, until_caught_up=True, kinds=kinds) as stream:
-            replaying = Replaying(session.name, size, chosen.speed, chosen.max_idle, chosen.skip)
+            replaying = Replaying(session.name, size, chosen.speed, chosen.max_idle, chosen.skip, screens=not chosen.talk)
             code = await replaying.run(stream)
         if code == codes.OK and not session.HasField("end_time"):
             reach.note(f"{session.name} goes on: `sightline watch {session.name}` follows it")

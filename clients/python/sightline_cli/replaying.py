@@ -33,14 +33,17 @@ class Replaying:
         speed: see `Pace`.
         max_idle: see `Pace`.
         skip: see `Pace`.
+        screens: see `printing.Look`.
     """
 
-    def __init__(self, name: str, size: tuple[int, int], speed: float, max_idle: float | None, skip: float) -> None:
+    def __init__(
+        self, name: str, size: tuple[int, int], speed: float, max_idle: float | None, skip: float, *, screens: bool = True
+    ) -> None:
         self._name = name
         self._size = size
         self._loop = asyncio.get_running_loop()
         self._outlet = Outlet()
-        self._printer = printing.ScreenPrinter(self._outlet, printing.look())
+        self._printer = printing.ScreenPrinter(self._outlet, printing.look(screens=screens))
         self._pace = Pace(speed, max_idle, skip, self._loop.time())
         self._timeline = Timeline(SessionKind.SESSION_KIND_UNSPECIFIED)
         self._changed = asyncio.Event()
@@ -113,6 +116,7 @@ class Replaying:
                 self._printer.gap(item)
             elif isinstance(item, Header):
                 self._timeline = Timeline(item.session.kind)
+                self._printer.session(item.session)
             await self._outlet.room()
             count += 1
             if count % TURN == 0:

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from sightline_cli import codes, recipe
+from sightline_cli import agents, codes, recipe
 from sightline_cli.command import Command, Complaint, add_json, given, pair
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch-files", action="store_true", help="changes of files below the directory become events, but for what git ignores"
     )
+    agents.add_agent(parser)
     recipe.add_steps(parser)
 
 
@@ -50,6 +51,7 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detach-key", metavar="KEY", default=DETACH_KEY, help=f"with --tty: the key that leaves; default: {DETACH_KEY}"
     )
+    agents.add_without(parser)
     add_json(parser, "one event a line, as canonical JSON, instead of the output")
     parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
 
@@ -62,11 +64,19 @@ def _create_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def command_of(chosen: argparse.Namespace) -> list[str]:
-    """The program and its arguments: what stands behind the options, with or without `--`. Steps can do without."""
+    """The program and its arguments: what stands behind the options, with or without `--`. Steps and agents can do without."""
     argv: list[str] = chosen.argv[1:] if chosen.argv[:1] == ["--"] else chosen.argv
-    if not argv and not recipe.has_steps(chosen):
+    if not argv and not recipe.has_steps(chosen) and not chosen.agent:
         raise Complaint("there is no command to run: give it behind the options, as in `sightline run -- CMD ...`", codes.USAGE)
     return argv
+
+
+def read(chosen: argparse.Namespace) -> None:
+    """What the arguments mean together: `planned` and `asked`. Raises Complaint."""
+    agents.take_dash(chosen)
+    argv = command_of(chosen)
+    chosen.planned = recipe.read(chosen)
+    chosen.asked = agents.read(chosen, has_command=bool(argv), stdin_taken=chosen.stdin)
 
 
 async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool, size: tuple[int, int] | None) -> Session:
@@ -93,6 +103,8 @@ async def start(client: Client, chosen: argparse.Namespace, *, stdin_open: bool,
             log_steps=chosen.log_steps,
             holder=chosen.holder,
             watch_files=chosen.watch_files or None,
+            agent=chosen.asked,
+            keep_raw=chosen.keep_raw,
         )
     except errors.NotFound as error:
         raise Complaint(error.message, codes.NOT_FOUND if error.reason == "PROGRAM_NOT_FOUND" else codes.FAILED) from error
@@ -122,8 +134,7 @@ async def _create(chosen: argparse.Namespace) -> int:
         size = columns_and_rows(chosen.size) if chosen.size else size_here()
     except argparse.ArgumentTypeError as error:
         raise Complaint(str(error), codes.USAGE) from None
-    command_of(chosen)
-    chosen.planned = recipe.read(chosen)
+    read(chosen)
     async with reach.server(chosen) as client:
         session = await start(client, chosen, stdin_open=chosen.stdin, size=size if chosen.tty else None)
     print(printing.to_json(session) if chosen.json else session.name)
@@ -136,11 +147,11 @@ async def _run(chosen: argparse.Namespace) -> int:
     chosen.tty = chosen.tty or chosen.holder != "auto"
     if chosen.stdin and chosen.tty:
         raise Complaint("--stdin is for pipes, --tty for a terminal: give one of them", codes.USAGE)
-    command_of(chosen)
     if chosen.detach:
         chosen.size = None
         return await _create(chosen)
-    chosen.planned = recipe.read(chosen)
+    read(chosen)
+    chosen.kinds = agents.kinds_without(chosen.without)
     from sightline_cli.foreground import run_here  # noqa: PLC0415
 
     return await run_here(chosen)
@@ -159,7 +170,12 @@ in colour on a terminal); lines from named sources, such as the steps of a recip
 
 Ctrl-C is sent to the command as an interrupt. Twice within 2 seconds leaves it running and
 returns with 130. With --tty on a terminal you are attached: see `sightline attach`.
-If no server runs, the same happens within this process, and nothing is kept.""",
+If no server runs, the same happens within this process, and nothing is kept.
+
+With --agent what the program prints is understood and shown as what the agent says and does.
+When stdout is no terminal, the agent's last word goes there, and nothing else. The exit code
+is 0 when the agent says that it succeeded, the program's own or 1 when not, 130 when it was
+interrupted. With --two-way on a terminal (or with --stdin) each line that you type is the next turn.""",
     examples=(
         ("sightline run -- make -j2", "build, and follow it"),
         ("sightline run -d --name web -- npm run dev", "start it and return; `sightline watch web` looks at it"),
@@ -169,6 +185,8 @@ If no server runs, the same happens within this process, and nothing is kept."""
         ("sightline run --host build1 --cwd /src -- make", "on another host, with nothing installed there; `build1` as for ssh"),
         ("sightline run --worktree fix -- make", "in a git worktree of the branch fix, beside the repository"),
         ("sightline run --recipe web --set PORT=8080", "the steps of recipes/web.toml in the home, then its command"),
+        ("sightline run --agent claude --prompt 'fix the test' -- claude --model opus", "an agent, with an option of its own"),
+        ("sightline run --agent codex - < task.md > answer.txt", "what to do from a file, its last word into another"),
     ),
     arguments=_run_arguments,
     run=_run,

@@ -7,7 +7,7 @@ import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from sightline_cli import codes
+from sightline_cli import agents, codes
 from sightline_cli.command import Command, Complaint, add_json, add_session, duration, words
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--coalesce", action="store_true", help="merge neighbouring output into one event")
     parser.add_argument("--shed", action="store_true", help="with --max-rate: leave output out rather than wait, and say so")
+    agents.add_without(parser)
+    parser.add_argument(
+        "--talk", action="store_true", help="of an agent with a terminal what it says and does, instead of its screen"
+    )
     parser.add_argument("--all-events", action="store_true", help="show also what is not output, a line for each event")
     add_json(parser, "one event a line, as canonical JSON: all kinds, unless --kinds says which")
     parser.add_argument("--text", action="store_true", help="with --json: add the output's text, decoded, as `text`")
@@ -93,16 +97,18 @@ async def _watch(chosen: argparse.Namespace) -> int:
     several = len(chosen.sessions) > 1 or chosen.sessions == ["*"]
     if several and chosen.from_seq is not None:
         raise Complaint("--from-seq names an event of one session: give one", codes.USAGE)
+    if chosen.talk and (chosen.json or chosen.all_events or chosen.kinds):
+        raise Complaint("--talk chooses what is shown: --json, --kinds and --all-events do that too", codes.USAGE)
     outlet = Outlet()
     everything = chosen.all_events or bool(chosen.kinds)
     printer: Printer
     if chosen.json:
         printer = printing.JsonPrinter(outlet, chosen.text)
     else:
-        printer = printing.ScreenPrinter(outlet, printing.look(names=several, everything=everything))
-    kinds = chosen.kinds or (() if chosen.json or everything else SHOWN)
+        printer = printing.ScreenPrinter(outlet, printing.look(names=several, everything=everything, screens=not chosen.talk))
     connection = reach.Connection(printer.note)
     async with reach.server(chosen) as client:
+        kinds = await _kinds(chosen, client)
         stream = client.subscribe(
             *chosen.sessions,
             kinds=kinds,
@@ -119,6 +125,19 @@ async def _watch(chosen: argparse.Namespace) -> int:
         finally:
             await outlet.drain()
     return codes.OK
+
+
+async def _kinds(chosen: argparse.Namespace, client: Client) -> list[str]:
+    """The kinds of events to ask for; none: all. What is not shown is not asked for: `--tail` would count it."""
+    from sightline_cli import printing, talk  # noqa: PLC0415
+
+    kinds: list[str] = chosen.kinds
+    if not (kinds or chosen.json or chosen.all_events):
+        told = chosen.talk or "*" in chosen.sessions
+        told = told or any([printing.is_told(await client.get(name)) for name in chosen.sessions])
+        kinds = [*(() if chosen.talk else SHOWN), *(talk.SHOWN if told else ())]
+    left = agents.kinds_without(chosen.without)
+    return [kind for kind in kinds if kind in left] if kinds and left else kinds or left
 
 
 async def _start(chosen: argparse.Namespace, client: Client) -> dict[str, Any]:
@@ -146,7 +165,8 @@ watchers can follow a session: none of them disturbs it or another. When the ser
 restarted, watch waits for it and goes on at the exact byte.
 
 A program's stdout goes to stdout and its stderr to stderr, as they were written. With
-several sessions each line begins with [NAME]. Of a terminal the bytes are reproduced; on
+several sessions each line begins with [NAME]. An agent's words, tool calls, plans and requests
+are shown as they come; of one in a terminal its screen is, unless --talk is given. Of a terminal the bytes are reproduced; on
 a terminal of yours, questions to the terminal are left out, so that it does not answer.
 Ctrl-C ends watch and never the session; the exit code says nothing of the session's
 (`sightline wait` does).""",
@@ -156,6 +176,7 @@ Ctrl-C ends watch and never the session; the exit code says nothing of the sessi
         ("sightline watch build --strip-ansi | grep -i error", "its output as plain text, for other programs"),
         ("sightline watch web db --since 10m", "two sessions side by side, from ten minutes ago"),
         ("sightline watch web --max-rate 10 --shed", "ten pieces a second however much it writes"),
+        ("sightline watch fix --without thinking", "what an agent says and does, but not what it thinks"),
         ("sightline watch '*' --json --kinds state_changed,completed", "what happens to all sessions, for a program"),
     ),
     arguments=_arguments,

@@ -14,6 +14,7 @@ from sightline.v1.event_pb2 import (
     Event,
     StepFinished,
 )
+from sightline.v1.session_pb2 import Session
 from sightline.v1.session_service_pb2 import GAP_REASON_RETENTION, Gap
 from sightline_cli.printing import JsonPrinter, Look, ScreenPrinter
 
@@ -51,8 +52,8 @@ def output(data: bytes, channel: Channel.ValueType = CHANNEL_STDOUT, source: str
 def printed(look: Look, *events: Event) -> Kept:
     kept = Kept()
     printer = ScreenPrinter(kept, look)
-    printer.name("s", "web")
-    printer.name("t", "db")
+    printer.session(Session(id="s", name="web"))
+    printer.session(Session(id="t", name="db"))
     for event in events:
         printer.event(event)
     printer.finish()

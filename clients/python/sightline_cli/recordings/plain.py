@@ -1,4 +1,4 @@
-"""Plain text: what was shown, and nothing else. No times, no sizes, no end."""
+"""Plain text: what was shown, or what an agent said and did, and nothing else. No times, no sizes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from collections.abc import Iterable, Iterator
 from sightline.v1 import event_pb2 as e
 
 from sightline_cli.recordings import recording as r
+from sightline_cli.talk import Talk
 
 
 class Writer:
-    """Writes the output's bytes as they come: whoever reads the log asks the server for text. See `recording.Writer`."""
+    """Writes the output's bytes as they come: whoever reads the log asks the server for text. See `recording.Writer`.
 
-    def __init__(self) -> None:
+    Args:
+        talk: tells what else there is: an agent's session; None: nothing.
+    """
+
+    def __init__(self, talk: Talk | None = None) -> None:
         self.problems: list[str] = []
+        self._talk = talk
 
     def event(self, event: e.Event, moment: int | None) -> tuple[bytes, ...]:  # noqa: ARG002 - it has no times
         """See `recording.Writer`."""
-        return (event.output.data,)
+        if event.HasField("output"):
+            return ((self._talk.end_line().encode() if self._talk else b"") + event.output.data,)
+        return (self._talk.event(event).encode(errors="replace") if self._talk else b"",)
 
     def finish(self) -> tuple[bytes, ...]:
         """See `recording.Writer`."""
