@@ -67,7 +67,8 @@ sl_size() {
     [ -e "$sl_file" ] && [ "${sl_file##*.}" -gt "$sl_newest" ] && sl_newest=${sl_file##*.}
   done
   set -f
-  echo "$sl_newest $(wc -c <"$1/$2.$sl_newest" 2>/dev/null || echo 0)"
+  sl_bytes=$({ wc -c <"$1/$2.$sl_newest"; } 2>/dev/null) # all that was written is read, and there may be no segment for a moment
+  echo "$sl_newest" ${sl_bytes:-0}
 }
 
 # The processes that carry a session's mark.
