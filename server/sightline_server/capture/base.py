@@ -110,6 +110,13 @@ class Sink(Protocol):
         """Logs an event whose payload is set and returns its `seq` when it is committed; `position` as in `output`."""
         ...
 
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        """Logs events whose payloads are set, at least one, in one transaction with `position`; the rest is as in `output`.
+
+        An event that names its source keeps it.
+        """
+        ...
+
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         """The way from the source changed. Saying the same again does nothing."""
         ...

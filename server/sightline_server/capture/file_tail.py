@@ -72,6 +72,7 @@ class Taken:
         chunks: output; each at most 65536 bytes.
         times: when each chunk was written, in ns since 1970; empty: not known. 0 for a chunk: not known of that one.
         event: what the bytes say instead of output; none of them need be done with.
+        events: what they say instead, all of them done with; each names its source.
         again: ask again at once, when others had their turn.
     """
 
@@ -79,6 +80,7 @@ class Taken:
     chunks: Sequence[bytes] = ()
     times: Sequence[int] = ()
     event: Event | None = None
+    events: Sequence[Event] = ()
     again: bool = False
 
 
@@ -295,7 +297,7 @@ class FileTail:
         if len(data) == GLANCE_BYTES or len(self._head) < HEAD_BYTES or not self._is_same():
             return False
         taken = self._reader.take(data, offset, waited=False)
-        if not taken.chunks or taken.count < len(data):
+        if not (taken.chunks or taken.events) or taken.count < len(data):
             self._ahead = (offset, taken)
             return False
         self._owed = self._output(taken)
@@ -355,7 +357,7 @@ class FileTail:
             return False
         waited = self._finishing or bool(self._held_until and self._loop.time() >= self._held_until)
         ahead, self._ahead = self._ahead, None
-        if ahead and ahead[0] == offset and ahead[1].event is not None:
+        if ahead and ahead[0] == offset and not ahead[1].chunks and (ahead[1].count or ahead[1].event is not None):
             taken = ahead[1]  # said once
         else:
             taken = self._reader.take(data, offset, waited=waited)
@@ -363,7 +365,7 @@ class FileTail:
             position = self._position + taken.count
             await self._sink.event(taken.event, self._source, position, self._spool)
             self._position = position
-        elif taken.chunks:
+        elif taken.chunks or taken.events:
             await self._output(taken)
             if self._ours:
                 self._free()
@@ -380,6 +382,8 @@ class FileTail:
 
     def _output(self, taken: Taken) -> asyncio.Future[int]:
         self._position += taken.count
+        if taken.events:
+            return self._sink.events(taken.events, self._source, self._position, self._spool)
         return self._sink.output(self._source, self._channel, taken.chunks, self._position, self._spool, times=taken.times)
 
     def _free(self) -> None:

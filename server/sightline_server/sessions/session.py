@@ -217,6 +217,14 @@ class Session:
             return await self.log.append([Draft(source, event)], position=place, row=self.row())
         return await self.log.append([Draft(source, event)], position=place)
 
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        for event in events:
+            self.files.note(event)
+        drafts = [Draft(event.source or source, event) for event in events]
+        if self.log.has_room:
+            return self.log.append(drafts, position=(spool or source, position))
+        return asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
+
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         if self.live and (self.record.capture, self.record.capture_reason) != (state, reason):
             self.record.capture = state

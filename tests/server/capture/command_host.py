@@ -80,6 +80,9 @@ class JournalSink:
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         raise AssertionError(f"nothing should be lost: {event}")
 
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        raise AssertionError(f"nothing should be lost: {events}")
+
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         raise AssertionError(f"nothing should be in the way: {state} {reason}")
 

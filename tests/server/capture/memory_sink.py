@@ -95,6 +95,24 @@ class MemorySink:
         self._move(spool or source, position)
         return len(self.events)
 
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        if self.gate.is_set():
+            return committed(self._events(events, source, position, spool or source))
+        return asyncio.ensure_future(self._events_later(events, source, position, spool or source))
+
+    async def _events_later(self, events: Sequence[Event], source: str, position: int, spool: str) -> int:
+        await self.gate.wait()
+        return self._events(events, source, position, spool)
+
+    def _events(self, events: Sequence[Event], source: str, position: int, spool: str) -> int:
+        assert not self.endings, "events after the end"
+        assert events
+        for event in events:
+            assert event.WhichOneof("payload")
+            self._log(event, event.source or source)
+        self._move(spool, position)
+        return len(self.events)
+
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         if not self.states or self.states[-1][0] != state:
             self.states.append((state, reason))

@@ -50,6 +50,9 @@ class OwnSink:
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         return await self._sink.event(event, source, position, spool)
 
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        return self._sink.events(events, source, position, spool)
+
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         await self._sink.capture(state, reason)
 
@@ -101,6 +104,9 @@ class StepSink:
 
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         return await self._sink.event(event, self._label, position, self._spool(spool or source))
+
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        return self._sink.events(events, source, position, self._spool(spool or source))
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         await self._sink.capture(state, reason)

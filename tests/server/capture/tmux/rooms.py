@@ -59,6 +59,9 @@ class FileSink:
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         raise AssertionError(f"nothing but bytes should come: {event}")
 
+    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        raise AssertionError(f"nothing but bytes should come: {events}")
+
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         assert state == CaptureState.CAPTURE_STATE_FOLLOWING, reason
 
