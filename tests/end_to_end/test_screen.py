@@ -172,7 +172,8 @@ def test_a_pair_that_a_watched_directory_finds_is_the_screen_session_too(here: H
         with refused("SOURCE_FOLLOWED"):
             stub.Create(pb.CreateRequest(screen=Screen(name="build")), timeout=PATIENCE)
         found = stub.Discover(pb.DiscoverRequest(), timeout=PATIENCE).candidates
-        assert [one.session_id for one in found if one.HasField("screen") or one.HasField("typescript")] == [session.id]
+        ours = [one for one in found if one.screen.name == session.screen.name or one.typescript.path.startswith(str(here.place))]
+        assert [one.session_id for one in ours] == [session.id]
         stub.Send(pb.SendRequest(session="build", text="to and fro", submit=True, eof=True), timeout=PATIENCE)
         events = follow(stub, "build")
         assert data_of(events, "terminal") == b"to and fro\r\nto and fro\r\n"
