@@ -111,7 +111,7 @@ class Stage:
     @property
     def output(self) -> bytes:
         """All output bytes that are in the log."""
-        return b"".join(event.output.data for event in self.sink.events if event.HasField("output"))
+        return b"".join(event.output.data for event in self.sink.log if event.HasField("output"))
 
     async def all_there(self) -> None:
         """Waits until the log has all that was written, and checks that it is that and nothing else."""

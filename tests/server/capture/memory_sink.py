@@ -23,7 +23,7 @@ class MemorySink:
     """Events in the order of their `seq` (index + 1), positions, the ending.
 
     Attributes:
-        events: what was logged, with `seq` and `source` set.
+        log: what was logged, with `seq` and `source` set.
         positions: by source.
         endings: what `ended` was called with; more than one is a failure of the source.
         gate: cleared, `output` and `event` wait, as with a full disk.
@@ -33,7 +33,7 @@ class MemorySink:
         self.session_id = session_id
         self.session_name = session_name
         self.directory = directory
-        self.events: list[Event] = []
+        self.log: list[Event] = []
         self.positions: dict[str, int] = {}
         self.states: list[tuple[CaptureState.ValueType, str]] = []
         self.endings: list[Ending] = []
@@ -44,7 +44,7 @@ class MemorySink:
     def as_committed(self) -> MemorySink:
         """The same log for the next server: what waits at the gate now is not in it."""
         survivor = MemorySink(self.directory, self.session_id, self.session_name)
-        survivor.events = list(self.events)
+        survivor.log = list(self.log)
         survivor.positions = dict(self.positions)
         survivor.states = list(self.states)
         return survivor
@@ -85,7 +85,7 @@ class MemorySink:
                 event.source_time.FromNanoseconds(time)
             self._log(event, source)
         self._move(spool, position)
-        return len(self.events)
+        return len(self.log)
 
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         await self.gate.wait()
@@ -93,7 +93,7 @@ class MemorySink:
         assert event.WhichOneof("payload")
         self._log(event, source)
         self._move(spool or source, position)
-        return len(self.events)
+        return len(self.log)
 
     def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
         if self.gate.is_set():
@@ -111,7 +111,7 @@ class MemorySink:
             assert event.WhichOneof("payload")
             self._log(event, event.source or source)
         self._move(spool, position)
-        return len(self.events)
+        return len(self.log)
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         if not self.states or self.states[-1][0] != state:
@@ -129,11 +129,11 @@ class MemorySink:
 
     def chunks(self, source: str) -> list[bytes]:
         """The output events' data of a source."""
-        return [event.output.data for event in self.events if event.source == source and event.HasField("output")]
+        return [event.output.data for event in self.log if event.source == source and event.HasField("output")]
 
     def of_kind(self, payload: str) -> list[Event]:
         """Events by the name of their payload's field."""
-        return [event for event in self.events if event.WhichOneof("payload") == payload]
+        return [event for event in self.log if event.WhichOneof("payload") == payload]
 
     async def until(self, condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
         """Waits until a condition on this sink holds. Raises TimeoutError."""
@@ -148,10 +148,10 @@ class MemorySink:
         return self.endings[0]
 
     def _log(self, event: Event, source: str) -> None:
-        event.seq = len(self.events) + 1
+        event.seq = len(self.log) + 1
         event.source = source
         event.session_id = self.session_id
-        self.events.append(event)
+        self.log.append(event)
         self._changed.set()
 
     def _move(self, source: str, position: int | None) -> None:

@@ -229,7 +229,7 @@ async def test_input_that_cannot_be_typed_is_refused_beforehand(sink: MemorySink
 
 async def test_a_program_that_has_closed_its_stdin_takes_no_input(sink: MemorySink, inotify: Inotify) -> None:
     async with running(sink, inotify, "sh", "-c", "exec <&-; echo closed; sleep 60", stdin_open=True) as source:
-        await sink.until(lambda: bool(sink.events))
+        await sink.until(lambda: bool(sink.log))
         with pytest.raises(errors.NoInput):
             await source.send(Typed(data=b"x"))
         await source.terminate(signal.SIGKILL, 0)
@@ -298,7 +298,7 @@ async def test_a_command_that_a_full_spool_holds_can_be_terminated(sink: MemoryS
 
 async def test_a_server_that_goes_leaves_the_program_to_the_next_one(sink: MemorySink, inotify: Inotify) -> None:
     async with running(sink, inotify, "sh", "-c", "echo one; read go; echo two; exit 9", stdin_open=True):
-        await sink.until(lambda: bool(sink.events))
+        await sink.until(lambda: bool(sink.log))
     assert not sink.endings
     async with resumed(sink, inotify) as source:
         await source.send(Typed(data=b"go\n"))
@@ -317,7 +317,7 @@ async def test_what_ended_meanwhile_is_known_afterwards(sink: MemorySink, inotif
 
 async def test_a_relay_that_was_killed_leaves_an_unobserved_end_and_all_that_it_wrote(sink: MemorySink, inotify: Inotify) -> None:
     async with running(sink, inotify, "sh", "-c", "echo some; sleep 60"):
-        await sink.until(lambda: bool(sink.events))
+        await sink.until(lambda: bool(sink.log))
         started = relay_link.read_started(sink.directory)
         assert started
         processes.send_signal(started.relay, signal.SIGKILL)
@@ -330,7 +330,7 @@ async def test_a_relay_that_was_killed_leaves_an_unobserved_end_and_all_that_it_
 
 async def test_another_boot_of_the_machine_is_an_unobserved_end(sink: MemorySink, inotify: Inotify) -> None:
     async with running(sink, inotify, "sh", "-c", "echo some; sleep 60"):
-        await sink.until(lambda: bool(sink.events))
+        await sink.until(lambda: bool(sink.log))
     started = sink.directory / "started"
     started.write_text(started.read_text().replace(processes.boot_id(), "another"))
     async with resumed(sink, inotify):

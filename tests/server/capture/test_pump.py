@@ -71,7 +71,7 @@ async def test_lines_arrive_as_they_are_written(inotify: Inotify, tmp_path: Path
         err.write(b"trouble\n")
         await sink.until(lambda: sink.written("stderr") == b"trouble\n")
     assert sink.chunks("stdout") == [b"line 0\n", b"line 1\n", b"line 2\n"]
-    assert [event.output.channel for event in sink.events][2:] == [Channel.CHANNEL_STDOUT, Channel.CHANNEL_STDERR]
+    assert [event.output.channel for event in sink.log][2:] == [Channel.CHANNEL_STDOUT, Channel.CHANNEL_STDERR]
     assert sink.positions == {"stdout": 21, "stderr": 8}
     assert following.caught_up()
     await following.stop()
@@ -94,7 +94,7 @@ async def test_the_end_of_a_line_that_comes_soon_stays_with_it(inotify: Inotify,
     following = pump(sink, inotify, "stdout")
     with writer(tmp_path) as out:
         out.write(b"one\ntw")
-        await sink.until(lambda: bool(sink.events))
+        await sink.until(lambda: bool(sink.log))
         out.write(b"o\n")
         await sink.until(lambda: sink.written("stdout") == b"one\ntwo\n")
     assert sink.chunks("stdout") == [b"one\n", b"two\n"]
@@ -106,7 +106,7 @@ async def test_a_terminal_is_not_held_for_line_ends(inotify: Inotify, tmp_path: 
     following = pump(sink, inotify, "terminal")
     with writer(tmp_path, "terminal") as out:
         out.write(b"one\n$ ")
-        await sink.until(lambda: bool(sink.events))
+        await sink.until(lambda: bool(sink.log))
     assert sink.chunks("terminal") == [b"one\n$ "]
     await following.stop()
 
@@ -121,7 +121,7 @@ async def test_a_flood_comes_in_few_large_events_and_its_segments_go(inotify: In
         await drained(following)
     assert sink.written("stdout") == stream
     assert all(chunk.endswith(b"\n") for chunk in sink.chunks("stdout"))
-    assert len(sink.events) < len(stream) / 60_000
+    assert len(sink.log) < len(stream) / 60_000
     assert segments(tmp_path) == 1
 
 
@@ -166,8 +166,8 @@ async def test_a_loss_is_an_event_in_its_place(inotify: Inotify, tmp_path: Path)
         out.write(b"after")
         out.segments.end()
         await drained(pump(sink, inotify, "terminal"))
-    assert [event.WhichOneof("payload") for event in sink.events] == ["output", "output_lost", "output"]
-    lost = sink.events[1].output_lost
+    assert [event.WhichOneof("payload") for event in sink.log] == ["output", "output_lost", "output"]
+    lost = sink.log[1].output_lost
     assert (lost.bytes, lost.channel) == (5 * SEGMENT_BYTES, Channel.CHANNEL_TERMINAL)
     assert (lost.from_time.ToNanoseconds(), lost.to_time.ToNanoseconds()) == (1_500_000_000, 2_000_000_001)
     assert sink.position("terminal") == 5 * SEGMENT_BYTES + len(b"beforeafter")
@@ -206,7 +206,7 @@ async def test_a_channel_that_floods_does_not_silence_the_other(inotify: Inotify
         err.write(b"trouble\n")
         following = pump(sink, inotify, "stdout", "stderr")
         await sink.until(lambda: bool(sink.written("stderr")))
-    place = next(event.seq for event in sink.events if event.source == "stderr")
+    place = next(event.seq for event in sink.log if event.source == "stderr")
     assert place < 10
     await following.stop()
 

@@ -86,7 +86,7 @@ def script(text: str, **fields: object) -> Step:
 
 
 def kinds(sink: MemorySink) -> list[str]:
-    return [event.WhichOneof("payload") or "" for event in sink.events]
+    return [event.WhichOneof("payload") or "" for event in sink.log]
 
 
 async def at_the_gate(kitchen: Kitchen, *steps: Step, command: bool = False) -> None:
@@ -141,8 +141,8 @@ async def test_a_step_that_was_said_to_begin_and_had_not_is_begun_by_the_next_se
     await kitchen.sink.until(lambda: "step_started" in kinds(kitchen.sink))
     await kitchen.sink.ending()
     survivor = kitchen.sink.as_committed()
-    first = next(n for n, event in enumerate(survivor.events) if event.HasField("step_started")) + 1
-    del survivor.events[first:]
+    first = next(n for n, event in enumerate(survivor.log) if event.HasField("step_started")) + 1
+    del survivor.log[first:]
     survivor.positions = {"recipe": 1}
     assert first == 1
     assert (kitchen.where / "ran").read_text() == "once\n"

@@ -221,7 +221,7 @@ async def test_the_terminals_size_comes_from_the_first_line_and_the_timing(studi
     studio.timing.write_bytes(b"H 0.0 COMMAND make\nO 0.1 5\nS 0.2 SIGWINCH ROWS=30 COLS=100\nO 0.3 5\n")
     await studio.follow()
     await studio.sink.ending()
-    events = [event for event in studio.sink.events if event.WhichOneof("payload") in {"resized", "output"}]
+    events = [event for event in studio.sink.log if event.WhichOneof("payload") in {"resized", "output"}]
     assert [(event.resized.columns, event.resized.rows, event.output.data) for event in events] == [
         (132, 43, b""),
         (0, 0, b"12345"),

@@ -64,7 +64,7 @@ class Followed:
     def output(self, channel: str = "") -> bytes:
         """All that came, of one channel or of the only one."""
         return b"".join(
-            event.output.data for event in self.sink.events if event.HasField("output") and (not channel or event.source == channel)
+            event.output.data for event in self.sink.log if event.HasField("output") and (not channel or event.source == channel)
         )
 
     async def disconnected(self, seconds: float = 20.0) -> str:
