@@ -164,6 +164,14 @@ class ScreenAmbiguous(BadRequest):
     text = "{name!r} means several screen sessions: {sessions}; name one with its pid"
 
 
+class AgentNotFollowable(BadRequest):
+    text = "{agent!r} is no agent that can be followed where it runs: those are {known}"
+
+
+class UnknownTranscript(BadRequest):
+    text = "{path} begins with nothing that a known agent writes: say whose transcript it is (`--agent NAME`), or check the path"
+
+
 # --- NotFound
 
 
@@ -200,6 +208,17 @@ class TmuxServerNotFound(NotFound):
 
 class DirectoryNotThere(NotFound):
     text = "there is no directory {path}: check the path; one that is watched already is looked at again as soon as it is there"
+
+
+class AgentNotFound(NotFound):
+    text = "{what} is no {agent} that runs here, as far as this user may see: `sightline adopt` lists those that are found"
+
+
+class TranscriptNotFound(NotFound):
+    text = (
+        "no {agent} runs {where}, and no transcript of one is there: start it, name its process (`--pid`), or the file that it "
+        "writes; one with a configuration directory of its own is found by `--pid`"
+    )
 
 
 class DirectoryNotWatched(NotFound):
@@ -254,6 +273,10 @@ class StepsRunning(WrongState):
 
 class NotAdopted(WrongState):
     text = "session {session!r} was started by Sightline and cannot be released: use `stop` to end it"
+
+
+class SeveralAgents(WrongState):
+    text = "several agents are {where}: {agents}. Say which one is meant by its process (`--pid`), or by the file that it writes"
 
 
 class FileUnreadable(WrongState):

@@ -64,6 +64,12 @@ def alive(identity: Identity) -> bool:
     return stat is not None and stat.start == identity.start and stat.state not in "ZX" and identity.boot == boot_id()
 
 
+def parent(pid: int) -> int:
+    """The process that started this one, or took it over; 0: there is no such process."""
+    stat = _stat(pid)
+    return stat.parent if stat else 0
+
+
 async def exited(identity: Identity, *, reap: bool = False) -> None:
     """Waits until a process has exited; at once when it is gone already.
 
@@ -162,6 +168,19 @@ def _depth(pid: int, stats: dict[int, _Stat]) -> int:
         pid = stats[pid].parent
         depth += 1
     return depth
+
+
+def descendants(root: Identity) -> list[Identity]:
+    """What this process has started, and they, as far as it runs now; none when it is gone. Call it in a thread."""
+    stats = {stat.pid: stat for stat in map(_stat, _pids()) if stat is not None}
+    present = stats.get(root.pid)
+    if present is None or present.start != root.start:
+        return []
+    found = {root.pid}
+    for pid in sorted(stats, key=lambda one: stats[one].start):  # none is older than who started it
+        if stats[pid].parent in found:
+            found.add(pid)
+    return [Identity(pid, stats[pid].start, boot_id()) for pid in sorted(found - {root.pid}) if stats[pid].state not in "ZX"]
 
 
 async def end_tree(session_id: str, root: Identity | None, signal: int, grace: float, *, since: int = 0) -> int:

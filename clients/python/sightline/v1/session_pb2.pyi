@@ -121,6 +121,7 @@ class Session(_message.Message):
     TYPESCRIPT_FIELD_NUMBER: _builtins.int
     HOLDER_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    TRANSCRIPT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id: unique for ever, made by the server."""
     name: _builtins.str
@@ -199,6 +200,10 @@ class Session(_message.Message):
     def typescript(self) -> Global___Typescript:
         """The typescript that is followed."""
 
+    @_builtins.property
+    def transcript(self) -> Global___Transcript:
+        """The agent's own transcript and process, where one was adopted: set beside `tmux` where the agent's pane is followed too."""
+
     def __init__(
         self,
         *,
@@ -231,10 +236,11 @@ class Session(_message.Message):
         typescript: Global___Typescript | None = ...,
         holder: Global___Command.Holder.ValueType = ...,
         steps: _builtins.int = ...,
+        transcript: Global___Transcript | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "create_time", b"create_time", "end_time", b"end_time", "exit_code", b"exit_code", "screen", b"screen", "terminal", b"terminal", "tmux", b"tmux", "typescript", b"typescript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "create_time", b"create_time", "end_time", b"end_time", "exit_code", b"exit_code", "screen", b"screen", "terminal", b"terminal", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "agent", b"agent", "argv", b"argv", "bytes", b"bytes", "capture", b"capture", "capture_reason", b"capture_reason", "create_time", b"create_time", "cwd", b"cwd", "end_time", b"end_time", "epoch", b"epoch", "exit_code", b"exit_code", "head_seq", b"head_seq", "holder", b"holder", "host", b"host", "id", b"id", "kind", b"kind", "labels", b"labels", "name", b"name", "oldest_seq", b"oldest_seq", "outcome", b"outcome", "screen", b"screen", "signal", b"signal", "state", b"state", "steps", b"steps", "subscribers", b"subscribers", "terminal", b"terminal", "tmux", b"tmux", "turn_id", b"turn_id", "typescript", b"typescript", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code", "agent", b"agent", "argv", b"argv", "bytes", b"bytes", "capture", b"capture", "capture_reason", b"capture_reason", "create_time", b"create_time", "cwd", b"cwd", "end_time", b"end_time", "epoch", b"epoch", "exit_code", b"exit_code", "head_seq", b"head_seq", "holder", b"holder", "host", b"host", "id", b"id", "kind", b"kind", "labels", b"labels", "name", b"name", "oldest_seq", b"oldest_seq", "outcome", b"outcome", "screen", b"screen", "signal", b"signal", "state", b"state", "steps", b"steps", "subscribers", b"subscribers", "terminal", b"terminal", "tmux", b"tmux", "transcript", b"transcript", "turn_id", b"turn_id", "typescript", b"typescript", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exit_code: _TypeAlias = _typing.Literal["exit_code"]  # noqa: Y015
     _WhichOneofArgType__exit_code: _TypeAlias = _typing.Literal["_exit_code", b"_exit_code"]  # noqa: Y015
@@ -517,7 +523,9 @@ class Transcript(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     PID_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """The file; empty: found by `pid` or the session's cwd."""
+    """The file; for opencode, which writes none, the URL of its server (`http://127.0.0.1:4096`). Empty: found by `pid`, else by the
+    session's cwd, else it is the one agent that runs; its tmux pane, where it has one, is then followed with it.
+    """
     pid: _builtins.int
     """The agent's process; 0: not known."""
     def __init__(

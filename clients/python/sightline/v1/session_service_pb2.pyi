@@ -615,6 +615,8 @@ class Candidate(_message.Message):
     TERMINAL_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     PIPED_FIELD_NUMBER: _builtins.int
+    AGENT_FIELD_NUMBER: _builtins.int
+    PANE_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     """Its host; empty: the server's own."""
     kind: _session_pb2.SessionKind.ValueType
@@ -629,6 +631,8 @@ class Candidate(_message.Message):
     """The session that follows it already; empty: none."""
     piped: _builtins.bool
     """Its output is piped elsewhere by its owner: it can be followed less well."""
+    agent: _builtins.str
+    """The family of the agent that it is; empty: it is none."""
     @_builtins.property
     def tmux(self) -> _session_pb2.Tmux:
         """A tmux pane."""
@@ -649,6 +653,10 @@ class Candidate(_message.Message):
     def terminal(self) -> _session_pb2.Terminal:
         """Its size, where it has a terminal."""
 
+    @_builtins.property
+    def pane(self) -> _session_pb2.Tmux:
+        """The tmux pane that an agent runs in; unset: in none."""
+
     def __init__(
         self,
         *,
@@ -664,10 +672,12 @@ class Candidate(_message.Message):
         terminal: _session_pb2.Terminal | None = ...,
         session_id: _builtins.str = ...,
         piped: _builtins.bool = ...,
+        agent: _builtins.str = ...,
+        pane: _session_pb2.Tmux | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "screen", b"screen", "terminal", b"terminal", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "pane", b"pane", "screen", b"screen", "terminal", b"terminal", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "cwd", b"cwd", "host", b"host", "kind", b"kind", "origin", b"origin", "piped", b"piped", "screen", b"screen", "session_id", b"session_id", "terminal", b"terminal", "title", b"title", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "command", b"command", "cwd", b"cwd", "host", b"host", "kind", b"kind", "origin", b"origin", "pane", b"pane", "piped", b"piped", "screen", b"screen", "session_id", b"session_id", "terminal", b"terminal", "title", b"title", "tmux", b"tmux", "transcript", b"transcript", "typescript", b"typescript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_origin: _TypeAlias = _typing.Literal["tmux", "screen", "typescript", "transcript"]  # noqa: Y015
     _WhichOneofArgType_origin: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
