@@ -8,6 +8,7 @@ run         run, create; `foreground` is what `run` does then, `agents` and `rec
 watch       watch
 attach      attach; `attached` is the terminal at work
 steer       send, interrupt, resize, snapshot
+answer      answer
 sessions    ls, show
 endings     wait, stop, rm
 adopt       adopt, release

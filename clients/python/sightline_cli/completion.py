@@ -10,10 +10,12 @@ import shlex
 from collections.abc import Mapping
 
 from sightline_cli import codes
+from sightline_cli.agents import FAMILIES
 from sightline_cli.command import Command
 
 SHELLS = ("bash", "zsh", "fish")
 NAMES = "$(sightline ls -q 2>/dev/null)"
+ANSWERS = '$(sightline answer --words "${COMP_WORDS[2]}" 2>/dev/null)'  # words that no shell expands: see there
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +33,17 @@ def _completion(chosen: argparse.Namespace) -> int:
 def flags_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     """The options of a command."""
     # argparse has no public way; shtab and argcomplete do the same.
-    return [action for action in parser._actions if action.option_strings]
+    return [action for action in parser._actions if action.option_strings and action.help != argparse.SUPPRESS]
 
 
 def takes_sessions(parser: argparse.ArgumentParser) -> bool:
     """Whether its words are names of sessions."""
     return any(action.dest in {"session", "sessions"} for action in parser._actions)
+
+
+def takes_answers(parser: argparse.ArgumentParser) -> bool:
+    """Whether its words behind a session's name answer what is asked there."""
+    return any(action.dest == "answer" for action in parser._actions)
 
 
 def takes_files(parser: argparse.ArgumentParser) -> bool:
@@ -53,6 +60,8 @@ def values_of(action: argparse.Action) -> str | None:
     """What stands behind an option, as words for bash's `compgen`; None: files, or what nobody can know."""
     if action.choices:
         return " ".join(map(str, action.choices))
+    if "--agent" in action.option_strings:
+        return " ".join(FAMILIES)
     return NAMES if "--session" in action.option_strings else None
 
 
@@ -62,7 +71,8 @@ def bash(commands: Mapping[str, argparse.ArgumentParser]) -> str:
     for name, parser in commands.items():
         flags = " ".join(word for action in flags_of(parser) for word in action.option_strings)
         words = NAMES if takes_sessions(parser) else " ".join(words_of(parser))
-        cases.append(f'    {name}) flags="{flags}"; words="{words}" ;;')
+        behind_first = f'; [ "$COMP_CWORD" -gt 2 ] && words="{ANSWERS}"' if takes_answers(parser) else ""
+        cases.append(f'    {name}) flags="{flags}"; words="{words}"{behind_first} ;;')
         for action in flags_of(parser):
             if action.nargs != 0:
                 behind += [f'    "{name} {word}") words="{values_of(action) or ""}" ;;' for word in action.option_strings]
@@ -108,6 +118,8 @@ def zsh(commands: Mapping[str, argparse.ArgumentParser]) -> str:
         specs = [_zsh_flag(action, word) for action in flags_of(parser) for word in action.option_strings]
         if name in {"run", "create"}:
             specs += ["'(-)1:command: _command_names -e'", "'*::arguments: _normal'"]
+        elif takes_answers(parser):
+            specs += ["'1:session:_sightline_sessions'", "'*:answer:_sightline_answers'"]
         elif takes_sessions(parser):
             specs.append("'*:session:_sightline_sessions'")
         elif takes_files(parser):
@@ -124,8 +136,13 @@ _sightline_sessions() {{
   names=(${{(f)"$(sightline ls -q 2>/dev/null)"}})
   _describe session names
 }}
+_sightline_answers() {{
+  local -a answers
+  answers=(${{(f)"$(sightline answer --words ${{line[1]}} 2>/dev/null)"}})
+  compadd -a answers
+}}
 _sightline() {{
-  local -a commands
+  local -a commands line
   commands=(
 {listed}
   )
@@ -151,6 +168,8 @@ def _zsh_flag(action: argparse.Action, word: str) -> str:
 def _zsh_values(action: argparse.Action) -> str:
     if action.choices:
         return f"({' '.join(map(str, action.choices))})"
+    if "--agent" in action.option_strings:
+        return f"({' '.join(FAMILIES)})"
     if "--session" in action.option_strings:
         return "_sightline_sessions"
     return "_files" if _is_file(action) else " "
@@ -173,6 +192,9 @@ def fish(commands: Mapping[str, argparse.ArgumentParser]) -> str:
             names = " ".join(f"-l {word[2:]}" if word.startswith("--") else f"-s {word[1:]}" for word in action.option_strings)
             value = "" if action.nargs == 0 else f" -r{_fish_values(action)}"
             lines.append(f"complete -c sightline {condition} {names}{value} -d {_fish((action.help or '').replace('%%', '%'))}")
+        if takes_answers(parser):
+            answers = "(sightline answer --words (commandline -opc)[3] 2>/dev/null)"
+            lines.append(f"complete -c sightline {condition} -a '{answers}'")
         if takes_sessions(parser):
             lines.append(f"complete -c sightline {condition} -a '(sightline ls -q 2>/dev/null)'")
         elif takes_files(parser):
@@ -186,6 +208,8 @@ def fish(commands: Mapping[str, argparse.ArgumentParser]) -> str:
 def _fish_values(action: argparse.Action) -> str:
     if action.choices:
         return f" -a '{' '.join(map(str, action.choices))}'"
+    if "--agent" in action.option_strings:
+        return f" -a '{' '.join(FAMILIES)}'"
     if "--session" in action.option_strings:
         return " -a '(sightline ls -q 2>/dev/null)'"
     return " -F" if _is_file(action) else ""

@@ -16,6 +16,7 @@ from typing import Any
 
 from sightline_cli import (
     adopt,
+    answer,
     attach,
     codes,
     completion,
@@ -41,7 +42,7 @@ IMPORTED = 50_000  # new objects between two looks for garbage
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("start something", (run.RUN, run.CREATE, adopt.ADOPT, directories.WATCH_DIR, publish.PUBLISH)),
     ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
-    ("steer it", (steer.SEND, steer.INTERRUPT, steer.RESIZE)),
+    ("steer it", (steer.SEND, answer.ANSWER, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
     ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT)),
     ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, doctor.DOCTOR, completion.COMPLETION)),

@@ -302,11 +302,12 @@ def progress(event: e.Event) -> str:
 
 
 def used(usage: e.Usage) -> list[str]:
-    """Tokens and cost: `4.1k tokens in, 230 out`, `0.0084 USD`."""
-    cached = f" and {short(usage.cached_tokens)} cached" if usage.cached_tokens else ""
+    """Tokens and cost: `4.6k tokens in (512 from a cache), 230 out`, `0.0084 USD`."""
+    read = usage.input_tokens + usage.cached_tokens + usage.cache_written_tokens
+    cached = f" ({short(usage.cached_tokens)} from a cache)" if usage.cached_tokens else ""
     found = []
-    if usage.input_tokens or usage.output_tokens or usage.cached_tokens:
-        found.append(f"{short(usage.input_tokens)} tokens{cached} in, {short(usage.output_tokens)} out")
+    if read or usage.output_tokens:
+        found.append(f"{short(read)} tokens in{cached}, {short(usage.output_tokens)} out")
     if usage.HasField("cost") and usage.cost:
         found.append(f"{usage.cost:.4g} {usage.currency}".rstrip())
     return found

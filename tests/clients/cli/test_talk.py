@@ -61,7 +61,7 @@ def test_a_session_from_its_prompt_to_its_cost() -> None:
         "● I look.\n\n  - here\n  - there\n\n"
         "● execute Bash: ls → ok, 2.5 s\n\n"
         "● Done.\n\n"
-        "■ succeeded · 1 tool call · 4.1k tokens and 512 cached in, 230 out · 0.0084 USD\n"
+        "■ succeeded · 1 tool call · 4.6k tokens in (512 from a cache), 230 out · 0.0084 USD\n"
     )
 
 
@@ -129,11 +129,14 @@ def test_nothing_that_an_agent_writes_steers_the_terminal() -> None:
         e.Event(agent_info=e.AgentInfo(model=evil)),
         e.Event(plan=e.Plan(entries=[e.PlanEntry(content=evil)])),
         e.Event(request=e.Request(request_id=evil, text=evil, options=[e.RequestOption(option_id=evil, label=evil)])),
+        e.Event(request=e.Request(request_id="; rm x", text="?", options=[e.RequestOption(option_id="$(rm x)")])),
+        ended(evil),
         e.Event(request_resolved=e.RequestResolved(request_id="r", text=evil, author=evil)),
         e.Event(completed=e.Completed(outcome=e.OUTCOME_FAILED, error=evil)),
     )
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
     assert "52;c;aGk=" in text
+    assert "sightline answer web '; rm x' '$(rm x)'\n" in text
 
 
 def test_a_turn_that_failed_is_told_when_another_follows_and_the_end_speaks_for_the_last() -> None:
