@@ -313,7 +313,7 @@ class Conversation:
 
         `places` are files it is about that no plain key of its input names.
         """
-        if call_id in self.open_calls or call_id in self._ended_calls:
+        if self.knows(call_id):
             return
         call = ToolCall(
             tool_call_id=call_id,
@@ -327,6 +327,10 @@ class Conversation:
         self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
         self.tool_calls += 1
         self.phase = name
+
+    def knows(self, call_id: str) -> bool:
+        """Whether this call was told."""
+        return call_id in self.open_calls or call_id in self._ended_calls
 
     def partial(self, call_id: str, data: bytes) -> None:
         """A piece of a running call's output: told only if the call never gets its result."""
