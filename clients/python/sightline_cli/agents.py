@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FAMILIES = ("claude", "codex", "gemini", "opencode", "qwen", "cursor", "amp", "goose")
 """What Tab offers; the server says what it knows."""
+SOURCES = frozenset({*FAMILIES, "blocks"})
+"""`Event.source` of what agents wrote."""
 STDIN = "-"
 MAX_PROMPT = 1024 * 1024  # bytes
 

@@ -14,6 +14,7 @@ from typing import Any
 from sightline.v1 import event_pb2 as e
 
 from sightline_cli import people, words
+from sightline_cli.agents import SOURCES as AGENTS
 
 SHOWN = (
     *("turn_started", "turn_finished", "agent_info", "notice", "message", "thinking", "tool_call", "tool_result", "plan"),
@@ -30,9 +31,12 @@ _EXIT_CODE = re.compile(r"exit code:? \d+\.?$", re.IGNORECASE)
 _STATUS = {e.TOOL_STATUS_COMPLETED: "ok", e.TOOL_STATUS_FAILED: "failed"}
 _MARKS = {e.PLAN_STATUS_COMPLETED: "✔", e.PLAN_STATUS_IN_PROGRESS: "▸"}
 _OUTCOMES = {e.OUTCOME_SUCCEEDED: "green", e.OUTCOME_INTERRUPTED: "yellow", e.OUTCOME_CANCELLED: "yellow"}
-_HIDDEN_NOTICES = {"marker", "unknown_line", "nothing_new", "diff", "usage_of_thread"}
-"""For programs, or told by what is shown anyway."""
 _NOT_JSON = "not_json"
+_NOTICES = {
+    *(_NOT_JSON, "retry", "warning", "rate_limit", "interrupted", "compacted", "compact_boundary", "same_steps"),
+    *("notification", "informational"),
+}
+"""What a person wants to know of an agent's notices: the others are frames, counts, and what is shown in another way."""
 
 Key = tuple[str, str, str]
 """What a line that is not over belongs to: its kind, the subagent, the message or the call."""
@@ -177,7 +181,7 @@ class Talk:
         notice = event.notice
         said = event.raw.decode(errors="replace") if notice.code == _NOT_JSON else notice.text
         text = people.fit(one_line(said), MAX_LINE)
-        if not text or notice.code in _HIDDEN_NOTICES:
+        if not text or notice.code == "marker" or (event.source in AGENTS and notice.code not in _NOTICES):
             return ""
         return self._line("notice", indent(event.parent_tool_call_id) + self._paint(text, "dim"))
 
