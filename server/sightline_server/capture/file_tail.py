@@ -234,6 +234,11 @@ class FileTail:
             await asyncio.wait([self._task])
         self._close()
 
+    @property
+    def over(self) -> bool:
+        """It has stopped by itself: all is read, or the sink failed (`drained` raises what it said)."""
+        return self._task is not None and self._task.done()
+
     def caught_up(self) -> bool:
         """True when everything that is in the file now was given to the sink and is committed."""
         return self._fd >= 0 and self._offset >= os.fstat(self._fd).st_size and (self._owed is None or self._owed.done())

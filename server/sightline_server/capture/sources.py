@@ -23,13 +23,10 @@ from sightline_server.capture.kinds.remote import RemoteKind
 from sightline_server.capture.kinds.screen import HeldScreenKind, ScreenKind
 from sightline_server.capture.kinds.terminal import TerminalKind
 from sightline_server.capture.kinds.tmux import TmuxKind
+from sightline_server.capture.kinds.transcript import TranscriptKind, is_one_agent
 from sightline_server.capture.kinds.typescript import TypescriptKind
-from sightline_server.errors import BadField, NotYetBuilt
+from sightline_server.errors import BadField
 from sightline_server.settings import Settings
-
-NOT_YET: Mapping[str, str] = {
-    "transcript": "following an agent's transcript",
-}
 
 
 class Sources:
@@ -52,13 +49,23 @@ class Sources:
         self._published = PublishedKind()
         self._screen = ScreenKind(shared)
         self.typescript = TypescriptKind(shared, self._screen)
+        self._transcript = TranscriptKind(shared, self._tmux)
         self._remote = RemoteKind(shared)
-        self._all: Sequence[Kind] = (self._published, self._command, self._terminal, self._tmux, self._screen, self.typescript)
+        self._all: Sequence[Kind] = (
+            self._published,
+            self._command,
+            self._terminal,
+            self._tmux,
+            self._screen,
+            self.typescript,
+            self._transcript,
+        )
         self._by_origin: Mapping[str, Kind] = {
             "tmux": self._tmux,
             "screen": self._screen,
             "typescript": self.typescript,
             "published": self._published,
+            "transcript": self._transcript,
         }
         self._by_holder: Mapping[Command.Holder.ValueType, Kind] = {
             Command.HOLDER_SCRIPT: self._held,
@@ -70,6 +77,7 @@ class Sources:
             SessionKind.SESSION_KIND_SCREEN: self._screen,
             SessionKind.SESSION_KIND_TYPESCRIPT: self.typescript,
             SessionKind.SESSION_KIND_PUBLISHED: self._published,
+            SessionKind.SESSION_KIND_TRANSCRIPT: self._transcript,
         }
         self._recipe = RecipeKind(shared, self.of_request, self.of_record)
         self._hostname = socket.gethostname()
@@ -96,10 +104,7 @@ class Sources:
             raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
         if origin == "command":
             return self._of_command(request.command)
-        kind = self._by_origin.get(origin)
-        if kind is None:
-            raise NotYetBuilt(what=NOT_YET[origin])
-        return kind
+        return self._by_origin[origin]
 
     def _of_command(self, command: Command) -> Kind:
         if command.holder in self._by_holder:
@@ -128,7 +133,7 @@ class Sources:
         """Whether two sessions follow one and the same thing."""
         if record.host != other.host:
             return False
-        if self.is_here(record.host) and is_one_pair(record, other):
+        if self.is_here(record.host) and (is_one_pair(record, other) or is_one_agent(record, other)):
             return True
         return record.kind == other.kind and self.of_record(record).is_same(record, other)
 
@@ -166,9 +171,10 @@ def as_record(candidate: Candidate) -> SessionMessage:
         tmux=candidate.tmux if candidate.HasField("tmux") else None,
         screen=candidate.screen if candidate.HasField("screen") else None,
         typescript=candidate.typescript if candidate.HasField("typescript") else None,
+        transcript=candidate.transcript if candidate.HasField("transcript") else None,
     )
 
 
 def target_of(record: SessionMessage) -> str:
     """What an adopted session follows, in the words of the request that adopted it."""
-    return record.tmux.target or record.screen.name or record.typescript.path
+    return record.tmux.target or record.screen.name or record.typescript.path or record.transcript.path or record.agent

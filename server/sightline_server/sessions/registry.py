@@ -60,6 +60,7 @@ MAX_NUMBER = 1 << 62  # beyond any session's
 STATE_BEHIND_NAME = {
     SessionKind.SESSION_KIND_COMMAND: (SessionState.SESSION_STATE_WORKING, "the command runs"),
     SessionKind.SESSION_KIND_PUBLISHED: (SessionState.SESSION_STATE_UNKNOWN, "its publisher has said nothing yet"),
+    SessionKind.SESSION_KIND_TRANSCRIPT: (SessionState.SESSION_STATE_UNKNOWN, "its transcript has not been read yet"),
 }
 """What is known of a session that has just started; a terminal's program may be anything, so nothing is known."""
 
@@ -267,7 +268,7 @@ class Registry:
             raise BadField(field="request_id", problem=f"at most {MAX_REQUEST_ID} characters")
         if (size := sum(len(f"{key}{value}".encode()) for key, value in request.labels.items())) > MAX_LABEL_BYTES:
             raise BadField(field="labels", problem=f"{size} bytes in all; at most {MAX_LABEL_BYTES}")  # each answer repeats them
-        if request.HasField("agent"):
+        if request.HasField("agent") and request.WhichOneof("origin") not in {"transcript", "tmux"}:
             raise NotYetBuilt(what="running an agent with typed events")
         self._sources.of_request(request).check(request)
 
@@ -388,6 +389,8 @@ class Registry:
         """What could be adopted, and which of it is followed already."""
         candidates, problems = await self._sources.discover(request)
         for candidate in candidates:
+            if candidate.session_id not in self._live:  # what an agent was started in may be another server's
+                candidate.session_id = ""
             found = as_record(candidate)
             for session in self._live.values():
                 if self._sources.are_same(session.record, found):

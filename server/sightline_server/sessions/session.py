@@ -62,7 +62,14 @@ NOTE_SECONDS = 1.0  # for the store to note that a session is terminated, before
 TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` says that it did not help
 
 TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
-ADOPTED_KINDS = frozenset({SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN, SessionKind.SESSION_KIND_TYPESCRIPT})
+ADOPTED_KINDS = frozenset(
+    {
+        SessionKind.SESSION_KIND_TMUX,
+        SessionKind.SESSION_KIND_SCREEN,
+        SessionKind.SESSION_KIND_TYPESCRIPT,
+        SessionKind.SESSION_KIND_TRANSCRIPT,
+    }
+)
 
 
 @dataclasses.dataclass
