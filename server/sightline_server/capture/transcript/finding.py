@@ -67,10 +67,10 @@ def by_cwd(cwd: str, family: str, environ: Mapping[str, str]) -> Found:
     written = [(one, path) for one in families for path in places.transcripts(one, places.config_directory(one, environ), cwd)]
     if not written:
         raise errors.TranscriptNotFound(agent=family or "agent", where=where)
-    recent = [path for _, path in written if time.time() - path.stat().st_mtime < RECENT_SECONDS]
+    recent = [path for _, path in written if time.time() - places.written_at(path) < RECENT_SECONDS]
     if len(recent) > 1:
         raise errors.SeveralAgents(where=where, agents="; ".join(map(str, recent)))
-    family, path = max(written, key=lambda one: one[1].stat().st_mtime_ns)
+    family, path = max(written, key=lambda one: places.written_at(one[1]))
     return Found(family, path, None)
 
 
@@ -102,13 +102,12 @@ def transcript_of(agent: Agent) -> Path | None:
     if agent.session_id:
         return places.of_session(agent.family, agent.config, agent.cwd, agent.session_id)
     opened = {path for one in _with_children(agent) for path in agents.open_files(one) if _is_its(agent, path)}
-    if opened:
-        return places.newest_first(opened)[0]
-    if agent.family == "codex":
-        return None  # it keeps its file open from the first word on
+    newest = next(iter(places.newest_first(opened)), None)
+    if newest is not None or agent.family == "codex":  # which keeps its file open from the first word on
+        return newest
     began = agents.started_at(agent.process) - CLOCK_SLACK
     written = places.transcripts(agent.family, agent.config, agent.cwd)
-    return next((path for path in written if path.stat().st_mtime >= began), None)
+    return next((path for path in written if places.written_at(path) >= began), None)
 
 
 def next_of(agent: Agent, present: Path | None) -> Path | None:
@@ -118,7 +117,7 @@ def next_of(agent: Agent, present: Path | None) -> Path | None:
         return None
     if present is not None and not agent.session_id and agent.family != "codex":
         here = [one for one in agents.running(agent.family) if one.cwd == agent.cwd]
-        if len(here) > 1 or (present.exists() and path.stat().st_mtime_ns <= present.stat().st_mtime_ns):
+        if len(here) > 1 or places.written_at(path) <= places.written_at(present):
             return None
     return path
 

@@ -43,11 +43,16 @@ def transcripts(family: str, config: Path, cwd: str) -> list[Path]:
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:
     """By the time of the last write. Those that are gone are left out."""
-    found: list[tuple[int, Path]] = []
-    for path in paths:
-        with suppress(OSError):
-            found.append((path.stat().st_mtime_ns, path))
-    return [path for _, path in sorted(found, reverse=True)]
+    found = sorted(((written_at(path), path) for path in paths), reverse=True)
+    return [path for written, path in found if written]
+
+
+def written_at(path: Path) -> float:
+    """When a file was last written to, in seconds since 1970; 0: it is not there."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def of_session(family: str, config: Path, cwd: str, session_id: str) -> Path | None:
