@@ -20,6 +20,7 @@ from sightline_cli import (
     attach,
     codes,
     completion,
+    decode,
     directories,
     doctor,
     endings,
@@ -44,7 +45,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
     ("steer it", (steer.SEND, answer.ANSWER, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
-    ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT)),
+    ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT, decode.DECODE)),
     ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, doctor.DOCTOR, completion.COMPLETION)),
 )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sightline_server.decode.agents.blocks import Blocks
 from sightline_server.decode.agents.claude import Claude
+from sightline_server.decode.agents.claude_hooks import ClaudeHooks
 from sightline_server.decode.agents.claude_likes import Amp, Qwen
+from sightline_server.decode.agents.claude_transcript import ClaudeTranscript
 from sightline_server.decode.agents.codex import Codex
 from sightline_server.decode.agents.codex_rollout import CodexRollout
 from sightline_server.decode.agents.cursor import Cursor
@@ -19,7 +22,8 @@ from sightline_server.decode.agents.json_lines import Lines, objects
 from sightline_server.decode.agents.opencode import Opencode
 from sightline_server.decode.agents.qwen_chat import QwenChat
 
-SNIFFED = 64 * 1024  # bytes at the beginning of a stream that are looked at
+SNIFFED = 256 * 1024  # bytes at the beginning of a stream that are looked at
+IMITATED = "claude"  # many write as it does: whoever begins like it and is nobody that is known is read as it
 FALLBACK = "blocks"  # it claims nothing that it cannot read
 
 STREAMS: Mapping[str, type[Decoder]] = {
@@ -36,13 +40,14 @@ STREAMS: Mapping[str, type[Decoder]] = {
 """What agents print, by family. The order is that of the asking: the most particular first."""
 
 TRANSCRIPTS: Mapping[str, type[Decoder]] = {
+    "claude": ClaudeTranscript,
     "codex": CodexRollout,
     "gemini": GeminiChat,
     "qwen": QwenChat,
 }
 """What agents write to disk, by family."""
 
-HOOKS: Mapping[str, type[Decoder]] = {}
+HOOKS: Mapping[str, type[Decoder]] = {"claude": ClaudeHooks}
 """What agents give to the commands they call at certain moments, by family: one payload a line."""
 
 PROGRAMS: Mapping[str, str] = {
@@ -61,12 +66,49 @@ def family_of(argv: Sequence[str]) -> str:
     return family if family in STREAMS else ""
 
 
+def names() -> list[str]:
+    """The families that something is known to be written by."""
+    return sorted({*STREAMS, *TRANSCRIPTS, *HOOKS})
+
+
+def by_name(name: str) -> type[Decoder] | None:
+    """What reads the family that a hint names, its stream rather than its files; None: no such family."""
+    family = PROGRAMS.get(name, name)
+    return STREAMS.get(family) or TRANSCRIPTS.get(family) or HOOKS.get(family)
+
+
+def reader(beginning: bytes, hint: str = "") -> type[Decoder] | None:
+    """What reads a file or a stream that begins so: streams, files and hooks are all asked; with a hint those of that family.
+
+    None: none says so, or none says so yet.
+    """
+    family = PROGRAMS.get(hint, hint)
+    asked = [decoder for table in (STREAMS, TRANSCRIPTS, HOOKS) for name, decoder in table.items() if family in {"", name}]
+    for one in _first(beginning):
+        for decoder in asked:
+            if decoder.claims(one):
+                return decoder
+        if family in {"", IMITATED} and _begins_like_the_imitated(one):
+            return STREAMS[IMITATED]
+    return None
+
+
 def sniff(beginning: bytes, families: Mapping[str, type[Decoder]] = STREAMS) -> str:
     """The family whose first objects these are; empty: none says so."""
+    for one in _first(beginning):
+        for family, decoder in families.items():
+            if decoder.claims(one):
+                return family
+        if families is STREAMS and _begins_like_the_imitated(one):
+            return IMITATED
+    return ""
+
+
+def _begins_like_the_imitated(one: dict[str, Any]) -> bool:
+    return one.get("type") == "system" and one.get("subtype") == "init"
+
+
+def _first(beginning: bytes) -> Iterator[dict[str, Any]]:
     lines = Lines()
     for line in [*lines.feed(beginning[:SNIFFED]), lines.rest()]:
-        for one in objects(line) or ():
-            for family, decoder in families.items():
-                if decoder.claims(one):
-                    return family
-    return ""
+        yield from objects(line) or ()

@@ -42,6 +42,10 @@ from sightline_server.decode.agents import tools
 
 REMEMBERED_CALLS = 10_000  # ended calls whose results may still come late
 LENGTH_IN_JAVASCRIPT = len("2026-11-21T01:58:04.500Z")
+MAX_FORMS = 64  # beginnings of events that are kept ready
+MAX_FORM = 40  # characters of a notice that may well come again
+MAX_OPEN = 10_000  # calls without their results, and requests without an answer; the oldest is given up
+MAX_SAID = 16 * 1024 * 1024  # characters of one message's pieces that are kept for the turn's text
 MAX_SO_FAR = 1024 * 1024  # bytes of a running call's output that are kept
 
 
@@ -92,6 +96,7 @@ class Conversation:
         self.turns = 0
         self._said: list[str] = []
         self._said_id = ""
+        self._said_size = 0
         self.outcome: Outcome.ValueType = Outcome.OUTCOME_UNSPECIFIED
         self.error = ""
         self.stop_reason = ""
@@ -108,8 +113,7 @@ class Conversation:
         self._ending: list[tuple[str, str]] = []
         self._events: list[Event] = []
         self.time: tuple[int, int] | None = None
-        self._form_of: tuple[object, ...] = ()
-        self._form = b""
+        self._forms: dict[tuple[object, ...], bytes] = {}
 
     # --- the events
 
@@ -119,7 +123,6 @@ class Conversation:
         self._events = []
         return events
 
-    @property
     def made(self) -> int:
         """How many events wait to be taken."""
         return len(self._events)
@@ -154,15 +157,13 @@ class Conversation:
     def _piece(self, kind: type[Message] | type[Thinking], text: str, message_id: str, role: Role.ValueType, parent: str) -> None:
         """Adds an event of a message's next piece: by far the most frequent, so all that is alike in them is made once."""
         form_of = (kind, message_id, role, parent, self.turn_id)
-        if form_of != self._form_of:
-            form = Event(source=self.agent, turn_id=self.turn_id, parent_tool_call_id=parent)
+        form = self._forms.get(form_of)
+        if form is None:
             if kind is Message:
-                form.message.MergeFrom(Message(role=role, message_id=message_id, delta=True))
+                form = self._new_form(form_of, Event(message=Message(role=role, message_id=message_id, delta=True)), parent)
             else:
-                form.thinking.MergeFrom(Thinking(message_id=message_id, delta=True))
-            self._form_of = form_of
-            self._form = form.SerializeToString()
-        event = Event.FromString(self._form)
+                form = self._new_form(form_of, Event(thinking=Thinking(message_id=message_id, delta=True)), parent)
+        event = Event.FromString(form)
         if kind is Message:
             event.message.text = text
         else:
@@ -170,6 +171,13 @@ class Conversation:
         if self.time is not None:
             event.source_time.seconds, event.source_time.nanos = self.time
         self._events.append(event)
+
+    def _new_form(self, form_of: tuple[object, ...], event: Event, parent: str) -> bytes:
+        event.source, event.turn_id, event.parent_tool_call_id = self.agent, self.turn_id, parent
+        if len(self._forms) >= MAX_FORMS:
+            self._forms.clear()
+        form = self._forms[form_of] = event.SerializeToString()
+        return form
 
     # --- turns
 
@@ -258,11 +266,13 @@ class Conversation:
         else:
             self.emit(Event(message=Message(role=role, text=text, message_id=message_id)), parent)
         if role == Role.ROLE_ASSISTANT and not parent:
-            if delta and message_id == self._said_id:
-                self._said.append(text)
-            else:
+            if not (delta and message_id == self._said_id):
                 self._said = [text]
                 self._said_id = message_id
+                self._said_size = len(text)
+            elif self._said_size < MAX_SAID:
+                self._said.append(text)
+                self._said_size += len(text)
             self.phase = "writing"
 
     def thinking(self, text: str, message_id: str = "", *, delta: bool = False, parent: str = "") -> None:
@@ -275,7 +285,21 @@ class Conversation:
 
     def notice(self, code: str, text: str = "", *, raw: bytes = b"", parent: str = "") -> None:
         """What is neither an error nor any other kind. `code` is a stable word."""
-        self.emit(Event(notice=Notice(code=code, text=text), raw=raw), parent)
+        form_of = (code, text, parent, self.turn_id)
+        form = self._forms.get(form_of)
+        if form is None:
+            event = Event(notice=Notice(code=code, text=text))
+            if len(text) > MAX_FORM:
+                event.raw = raw
+                self.emit(event, parent)
+                return
+            form = self._new_form(form_of, event, parent)
+        event = Event.FromString(form)
+        if raw:
+            event.raw = raw
+        if self.time is not None:
+            event.source_time.seconds, event.source_time.nanos = self.time
+        self._events.append(event)
 
     def failed(
         self, code: str, message: str, *, fatal: bool = False, origin: ErrorOrigin.ValueType = ErrorOrigin.ERROR_ORIGIN_PROGRAM
@@ -325,12 +349,18 @@ class Conversation:
         )
         self.emit(Event(tool_call=call), parent)
         self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
+        if len(self.open_calls) > MAX_OPEN:
+            self.result(next(iter(self.open_calls)), ToolStatus.TOOL_STATUS_UNKNOWN)
         self.tool_calls += 1
         self.phase = name
 
     def knows(self, call_id: str) -> bool:
         """Whether this call was told."""
         return call_id in self.open_calls or call_id in self._ended_calls
+
+    def resume_call(self, call_id: str, name: str, parent: str = "") -> None:
+        """A call whose beginning was told elsewhere is open."""
+        self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
 
     def partial(self, call_id: str, data: bytes) -> None:
         """A piece of a running call's output: told only if the call never gets its result."""
@@ -385,6 +415,8 @@ class Conversation:
         asked = Request(request_id=request_id, kind=kind, text=text, tool_call_id=call_id, options=options)
         self.emit(Event(request=asked))
         self.open_requests[request_id] = call_id
+        if len(self.open_requests) > MAX_OPEN:
+            self.resolved(next(iter(self.open_requests)), text="too many others are open", cancelled=True)
 
     def resolved(self, request_id: str, *, option_id: str = "", text: str = "", author: str = "", cancelled: bool = False) -> None:
         """A request was answered, or is void. One that is not open is not told again."""

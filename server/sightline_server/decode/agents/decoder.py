@@ -105,19 +105,19 @@ class Decoder:
         if found is None:
             if line.strip():
                 self.lines += 1
-                self.conversation.notice(NOT_JSON, raw=line)
+                self.conversation.notice(NOT_JSON, raw=b"" if self._private(line) else line)
             return
         self.lines += 1
         for one in found:
-            before = self.conversation.made
+            before = self.conversation.made()
             try:
                 understood = self._object(one, line)
             except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
                 understood = False  # a shape that nobody has seen yet: hostile, or of a version to come
             if not understood:
                 self.unknown_lines += 1
-                self.conversation.notice(UNKNOWN_LINE, str(one.get("type", ""))[:200], raw=line)
-            elif self.conversation.made == before:
+                self.conversation.notice(UNKNOWN_LINE, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
+            elif self.conversation.made() == before:
                 self.conversation.notice(NOTHING_NEW, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
 
     @classmethod
@@ -131,6 +131,10 @@ class Decoder:
         `line` are the bytes it stands in, for `json_lines.span`.
         """
         raise NotImplementedError
+
+    def _private(self, line: bytes) -> bool:  # noqa: ARG002 - what a family may look at
+        """Whether a line that is no object may be a piece of what is nobody's to read."""
+        return False
 
     def _closing(self, end: End) -> None:
         """Ends the turn under way where the format says so by ending. `end` is how the program ended."""

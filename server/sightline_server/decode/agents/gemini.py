@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 
 from sightline.v1.event_pb2 import ErrorOrigin, Outcome, PlanEntry, Role, ToolStatus, Usage
 
+from sightline_server.decode.agents.conversation import MAX_OPEN
 from sightline_server.decode.agents.decoder import Decoder
 from sightline_server.decode.agents.json_lines import span
 from sightline_server.decode.agents.tools import as_text, todos
 
 REPEATED = "repeated"  # the notice of a line that says again what was said
+MAX_ANSWER = 16 * 1024 * 1024  # characters of a message that are kept; beyond them no retry is looked for
 RETRY_DELAY = 400_000_000  # ns: a broken stream is asked for again after 500 ms at the earliest (0.61: 1 s)
 
 
@@ -112,7 +114,7 @@ class Gemini(Decoder):
         self._before_tools = self._end_segment() or self._before_tools
         call_id, name, given = one["tool_id"], one["tool_name"], one.get("parameters")
         self.conversation.call(call_id, name, given, span(line, "parameters"))
-        if name == "write_todos" and isinstance(given, dict):
+        if name == "write_todos" and isinstance(given, dict) and len(self._plans) < MAX_OPEN:
             self._plans[call_id] = todos(given.get("todos"))
 
     def _result(self, one: dict[str, Any]) -> None:
@@ -172,6 +174,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
+        self._size = 0
         self._again = ""
         self._last: tuple[int, int] | None = None
 
@@ -185,18 +188,14 @@ class _Answer:
     def add(self, piece: str, time: tuple[int, int] | None) -> str | None:
         """The text that is new with this piece; None: it says again what was said."""
         last, self._last = self._last, time
-        if self._parts and (self._again or _paused(last, time)):
+        if self._parts and self._size < MAX_ANSWER and (self._again or _paused(last, time)):
             return self._held(piece, paused=_paused(last, time))
-        self._parts.append(piece)
-        return piece
+        return self._new(piece)
 
     def settle(self) -> str:
         """What was held back and is shorter than what was said, when the message ended well."""
         held, self._again = self._again, ""
-        if not held or held == self.text:
-            return ""
-        self._parts.append(held)
-        return held
+        return self._new(held) if held and held != self.text else ""
 
     def _held(self, piece: str, *, paused: bool) -> str | None:
         said = self.text
@@ -205,15 +204,18 @@ class _Answer:
         elif self._again:
             self._again += piece
         else:
-            self._parts.append(piece)
-            return piece
+            return self._new(piece)
         again = self._again
         if said.startswith(again):
             return None
         self._again = ""
-        new = again.removeprefix(said)
-        self._parts.append(new)
-        return new
+        return self._new(again.removeprefix(said))
+
+    def _new(self, text: str) -> str:
+        if self._size < MAX_ANSWER:
+            self._parts.append(text)
+            self._size += len(text)
+        return text
 
 
 def _paused(last: tuple[int, int] | None, now: tuple[int, int] | None) -> bool:

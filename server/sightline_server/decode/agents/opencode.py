@@ -178,9 +178,10 @@ class Opencode(Decoder):
         if not self.conversation.turn_id:
             return
         asked = end.terminated or end.interrupted
-        if self._reason == "stop" and not self._error and (end.exit_code == 0 or not (end.observed or asked)):
+        exited_well = end.exit_code == 0 and not end.signal
+        if self._reason == "stop" and not self._error and (exited_well or not (end.observed or asked)):
             self._end(well=True)
-        elif not asked and (self._error or end.exit_code == 0):
+        elif not asked and (self._error or exited_well):
             self._end(well=False)
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from sightline.v1.event_pb2 import Outcome, ToolStatus, Usage
 
+from sightline_server.decode.agents.conversation import MAX_OPEN
 from sightline_server.decode.agents.decoder import Decoder
 from sightline_server.decode.agents.gemini_chat import EXIT_CODE, REMEMBERED
 from sightline_server.decode.agents.json_lines import span
@@ -88,7 +89,7 @@ class QwenChat(Decoder):
                 conversation.call(
                     call["id"], call["name"], call.get("args"), span(line, "message", "parts", place, "functionCall", "args")
                 )
-                if call["name"] == "todo_write":
+                if call["name"] == "todo_write" and len(self._plans) < MAX_OPEN:
                     self._plans[call["id"]] = call["args"].get("todos")
             elif part.get("thought"):
                 conversation.thinking(part["text"], f"{uuid}.{place}")
