@@ -16,7 +16,7 @@ from sightline_server.decode.agents.tools import as_text
 
 OTHERS = {"tool_use_summary", "auth_status", "prompt_suggestion", "active_goal", "keep_alive"}
 TYPES = {"stream_event", "rate_limit_event", "tool_progress", "control_request", "control_response", "control_cancel_request"}
-FRAMES = {"message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop", "ping"}
+FRAMES = {"content_block_stop", "message_delta", "ping"}
 _ABOUT = ("message", "summary", "description", "hook_name", "status", "state", "text", "content", "estimated_tokens", "tool_name")
 
 
@@ -55,20 +55,20 @@ class Claude(ClaudeParts):
         else:
             self.conversation.at_iso(time)
         parent = one.get("parent_tool_use_id") or ""
-        match one.get("type"):
-            case "stream_event":
-                return self._piece(one["event"], parent)
-            case "assistant":
-                self._assistant(one, line, parent)
-            case "user":
-                synthetic = one.get("isSynthetic") is True
-                self._hears(one, line, parent, one.get("tool_use_result"), prompt=not synthetic, synthetic=synthetic)
-            case "result":
-                self._result(one)
-            case "system":
-                return self._system(one, line, parent)
-            case _:
-                return self._other(one, line, parent)
+        kind = one.get("type")
+        if kind == "stream_event":
+            return self._piece(one["event"], parent)
+        if kind == "assistant":
+            self._assistant(one, line, parent)
+        elif kind == "user":
+            synthetic = one.get("isSynthetic") is True
+            self._hears(one, line, parent, one.get("tool_use_result"), prompt=not synthetic, synthetic=synthetic)
+        elif kind == "system":
+            return self._system(one, line, parent)
+        elif kind == "result":
+            self._result(one)
+        else:
+            return self._other(one, line, parent)
         return True
 
     def _other(self, one: dict[str, Any], line: bytes, parent: str) -> bool:
@@ -111,25 +111,27 @@ class Claude(ClaudeParts):
                 call.background = True
 
     def _piece(self, event: dict[str, Any], parent: str) -> bool:
-        match event:
-            case {"type": "content_block_delta", "index": int(place), "delta": {"type": str()} as delta}:
-                text = delta.get("text") or delta.get("thinking")
-                if text:  # else a signature, or a tool's input: the whole line has them
-                    if not parent:
-                        self.conversation.begin_turn()
-                    self._pieces.piece(place, "text" if "text" in delta else "thinking", text, parent)
-            case {"type": "message_start", "message": {"id": str(api_id)}}:
-                self._pieces.start(api_id, parent)
-            case {"type": "content_block_start", "index": int(place), "content_block": {"type": str(kind)}}:
-                self._pieces.block(place, "thinking" if kind == "redacted_thinking" else kind, parent)
-            case {"type": "message_stop"}:
-                self._pieces.over(parent)
-            case {"type": "goal_state"}:
-                self.conversation.notice("goal_state", str(event.get("goal_state", {}).get("activity", "")))
-            case {"type": str(kind)}:
-                return kind in FRAMES
-            case _:
-                return False
+        kind = event["type"]
+        if kind == "content_block_delta":
+            delta = event["delta"]
+            text = delta.get("text") or delta.get("thinking")
+            if text and type(text) is not str:
+                raise TypeError
+            if text:  # else a signature, or a tool's input: the whole line has them
+                if not parent:
+                    self.conversation.begin_turn()
+                self._pieces.piece(event["index"], "text" if "text" in delta else "thinking", text, parent)
+        elif kind == "message_start":
+            self._pieces.start(event["message"]["id"], parent)
+        elif kind == "content_block_start":
+            block = event["content_block"]["type"]
+            self._pieces.block(event["index"], "thinking" if block == "redacted_thinking" else block, parent)
+        elif kind == "message_stop":
+            self._pieces.over(parent)
+        elif kind == "goal_state":
+            self.conversation.notice(kind, str(event["goal_state"].get("activity") or ""))
+        else:
+            return kind in FRAMES
         return True
 
     # --- the frame
@@ -184,7 +186,8 @@ class Claude(ClaudeParts):
         match one:
             case {"type": "control_request", "request_id": str(request_id), "request": {"subtype": "can_use_tool"} as asked}:
                 why = str(asked.get("decision_reason") or "")
-                self._asks(request_id, asked["tool_name"], asked.get("input"), asked.get("tool_use_id") or "", why)
+                lasting = bool(asked.get("permission_suggestions"))
+                self._asks(request_id, asked["tool_name"], asked.get("input"), asked.get("tool_use_id") or "", why, lasting=lasting)
             case {"type": "control_cancel_request", "request_id": str(request_id)} if request_id in self.conversation.open_requests:
                 self.conversation.resolved(request_id, text="the agent withdrew it", cancelled=True)
             case {"response": {"request_id": str(request_id), "response": dict(given)}} if (

@@ -15,22 +15,18 @@ from sightline_server.decode.agents.tools import as_text, title_of
 
 INTERRUPTED = "[Request interrupted by user"  # how a text begins that says so
 SYNTHETIC = "<synthetic>"  # the model of what the program says itself
-ALLOW, DENY = "allow", "deny"  # options of a request for permission
+ALLOW, DENY, ALLOW_ALWAYS = "allow", "deny", "allow_always"  # options of a request for permission
 QUESTION, PLAN = "AskUserQuestion", "ExitPlanMode"  # tools that ask a person
 
 _EXIT_CODE = re.compile(r"\A(?:Error: )?Exit code (\d{1,9})$", re.MULTILINE)
 
 
 class ClaudeParts(Decoder):
-    """See `Decoder`. The parts that a line is made of.
-
-    Attributes:
-        asked: by the id of an open request, the tool that it is about and its input: what an answer to it has to repeat.
-    """
+    """See `Decoder`. The parts that a line is made of."""
 
     def __init__(self, *, keep_raw: bool = False) -> None:
         super().__init__(keep_raw=keep_raw)
-        self.asked: dict[str, tuple[str, object]] = {}
+        self._asked: dict[str, str] = {}  # the tools that open requests are about
         self._pieces = Pieces(self.conversation)
         self._tasks = Tasks()
         self._interrupted = False  # the turn under way was, by its own word
@@ -112,8 +108,9 @@ class ClaudeParts(Decoder):
         call = self.conversation.open_calls.get(call_id)
         code = self._exit_code(call.name, content, failed=failed, told=told) if call else None
         status = ToolStatus.TOOL_STATUS_FAILED if failed or code else ToolStatus.TOOL_STATUS_COMPLETED
-        for request_id in [one for one, about in self.conversation.open_requests.items() if about == call_id]:
-            self._resolve(request_id, content, refused=failed)
+        if self.conversation.open_requests:
+            for request_id in [one for one, about in self.conversation.open_requests.items() if about == call_id]:
+                self._resolve(request_id, content, refused=failed)
         self.conversation.result(call_id, status, content, exit_code=code, seconds=seconds, parent=parent)
         entries = self._tasks.answered(call_id, failed=failed, content=content, told=told)
         if entries is not None:
@@ -132,8 +129,8 @@ class ClaudeParts(Decoder):
 
     # --- what it asks
 
-    def _asks(self, request_id: str, name: str, given: object, call_id: str, why: str = "") -> None:
-        """The agent waits for a person: may it use a tool, or what does a question's answer be."""
+    def _asks(self, request_id: str, name: str, given: object, call_id: str, why: str = "", *, lasting: bool = False) -> None:
+        """The agent waits for a person: for a permission, or an answer. `lasting`: a permission for the time to come is on offer."""
         asks = given if isinstance(given, dict) else {}
         questions = asks.get("questions")
         if name == QUESTION and isinstance(questions, list):
@@ -147,14 +144,15 @@ class ClaudeParts(Decoder):
             text = str(asks["plan"]) if name == PLAN and asks.get("plan") else title_of(name, given)
             text = f"{text} ({why})" if why else text
             options = [RequestOption(option_id=ALLOW, label="Allow", allows=True), RequestOption(option_id=DENY, label="Deny")]
+            if lasting:
+                options.append(RequestOption(option_id=ALLOW_ALWAYS, label="Allow, and do not ask again", allows=True))
             kind = RequestKind.REQUEST_KIND_PERMISSION
         self.conversation.request(request_id, kind, text, call_id=call_id, options=options)
-        self.asked = {one: asked for one, asked in self.asked.items() if one in self.conversation.open_requests}
-        self.asked[request_id] = (name, given)
+        self._asked = {one: asked for one, asked in self._asked.items() if one in self.conversation.open_requests}
+        self._asked[request_id] = name
 
     def _resolve(self, request_id: str, text: str, *, refused: bool) -> None:
-        name, _ = self.asked.pop(request_id, ("", None))
-        if name == QUESTION and not refused:
+        if self._asked.pop(request_id, "") == QUESTION and not refused:
             self.conversation.resolved(request_id, text=text)
         elif refused:
             self.conversation.resolved(request_id, option_id=DENY, text=text)
@@ -191,5 +189,5 @@ def context_of(used: object) -> int:
     """Tokens that the model was given for one answer: what the context holds."""
     if not isinstance(used, dict):
         return 0
-    names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    return sum(count for name in names if type(count := used.get(name)) is int)
+    context = used.get("input_tokens", 0) + used.get("cache_read_input_tokens", 0) + used.get("cache_creation_input_tokens", 0)
+    return context if type(context) is int else 0
