@@ -2,6 +2,7 @@
 
     scripts/bench [--quick] [--json FILE] [--page FILE] [--only SUBJECT ...]
     scripts/bench --from FILE --page FILE
+    scripts/bench --agents [--each] [--quick]
 
 Every figure comes from real servers in processes of their own with homes of their own, real commands, a real tmux, and readers in
 processes of their own. On a busy machine look at the ratios. A goal that is missed is shown and is no failure; what cannot be
@@ -29,7 +30,22 @@ from typing import Any
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from benchmarks import latency, output, page, pane, replay, resting, search, sessions, stalled, start, subscribers, text, typescript
+from benchmarks import (
+    agents,
+    latency,
+    output,
+    page,
+    pane,
+    replay,
+    resting,
+    search,
+    sessions,
+    stalled,
+    start,
+    subscribers,
+    text,
+    typescript,
+)
 from benchmarks.figures import HEADING, Figure, shown
 from benchmarks.run import ROOT, Run
 
@@ -54,6 +70,8 @@ PACKAGES = ("grpcio", "protobuf", "terminado", "tornado")
 def main() -> int:
     """0: all was measured, whether goals are met or not; 1: something could not be."""
     arguments = parse()
+    if arguments.agents:
+        return agents.main(quick=arguments.quick, each=arguments.each)
     if arguments.from_json:
         report = json.loads(arguments.from_json.read_text())
         failed = False
@@ -89,6 +107,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--from", dest="from_json", type=Path, metavar="FILE", help="measure nothing: take the figures of an earlier run"
     )
+    parser.add_argument(
+        "--agents", action="store_true", help="only the decoders of agents, on their recordings; what is wrong is a failure"
+    )
+    parser.add_argument("--each", action="store_true", help="with --agents: each recording's speed too")
     return parser.parse_args()
 
 
