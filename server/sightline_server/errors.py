@@ -160,6 +160,14 @@ class SourceReserved(BadRequest):
     text = "event {index} of the call has the source `sightline`, which means the server itself: use a name of your own"
 
 
+class AgentUnknown(BadRequest):
+    text = "{agent!r} is no agent whose lines are understood: take one of {known}, or run the command without an agent"
+
+
+class AgentNotTwoWay(BadRequest):
+    text = "{agent} reads nothing while it works: leave `two_way` out and give it a prompt"
+
+
 class ScreenAmbiguous(BadRequest):
     text = "{name!r} means several screen sessions: {sessions}; name one with its pid"
 
@@ -181,6 +189,14 @@ class SessionNotFound(NotFound):
 
 class ProgramNotFound(NotFound):
     text = "there is no program {program!r} on the PATH: check the spelling, or give its whole path"
+
+
+class AgentNotInstalled(NotFound):
+    text = "{agent} cannot be run: there is no program {program!r} in the session's PATH; to install it: {install}"
+
+
+class RequestNotFound(NotFound):
+    text = "session {session} has no request {request!r}: take the `request_id` of its `request` event"
 
 
 class PaneNotFound(NotFound):
@@ -269,6 +285,18 @@ class NotResizable(WrongState):
 
 class StepsRunning(WrongState):
     text = "session {session!r} is still at its steps: there is nothing to {action} before its command has started"
+
+
+class AgentTakesNoAnswers(WrongState):
+    text = "the agent in session {session} cannot be answered from here: it was not started with `two_way`, so answer it where it runs"
+
+
+class RequestAnswered(WrongState):
+    text = "request {request!r} of session {session} was answered already, by {author}: the first answer counts (event {seq})"
+
+
+class RequestVoid(WrongState):
+    text = "request {request!r} of session {session} waits for no answer any more: {why} (event {seq})"
 
 
 class NotAdopted(WrongState):

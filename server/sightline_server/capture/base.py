@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sightline.v1.event_pb2 import CaptureState, Channel, Completed, Event
 from sightline.v1.session_pb2 import SessionKind, Snapshot
@@ -65,6 +65,23 @@ class Typed:
     eof: bool = False
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What an agent is to be answered.
+
+    Attributes:
+        request_id: of its request.
+        option_id: the option that was taken; empty: `text` is the answer.
+        text: free text.
+        author: who answers.
+    """
+
+    request_id: str
+    option_id: str = ""
+    text: str = ""
+    author: str = ""
+
+
 class Sink(Protocol):
     """What a session gives its source to report to."""
 
@@ -111,7 +128,7 @@ class Sink(Protocol):
         ...
 
     def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
-        """Logs events whose payloads are set, at least one, in one transaction with `position`; the rest is as in `output`.
+        """Logs events whose payloads are set, if any, in one transaction with `position`; the rest is as in `output`.
 
         An event that names its source keeps it.
         """
@@ -182,4 +199,16 @@ class Source(Protocol):
 
     async def detach(self) -> None:
         """The server goes: stop following, leave the program and its relay running. Nothing is reported to the sink afterwards."""
+        ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source with an agent that can be answered from here."""
+
+    async def answer(self, answer: Answer) -> int | None:
+        """Logs that a request is resolved, tells the agent, and returns the event's `seq`. None: no such request is open.
+
+        Raises `AgentTakesNoAnswers`, `BadField` for an option that it does not offer, and what `Source.send` raises.
+        """
         ...

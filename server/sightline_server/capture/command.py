@@ -38,7 +38,8 @@ class CommandSource:
     """A program of one session.
 
     For `start` it needs `argv` (not empty), `env` (all of the program's environment; `SIGHTLINE_SESSION_ID` is added), `cwd`
-    (absolute) and `stdin_open`; a source that resumes needs none of these.
+    (absolute) and `stdin_open`; a source that resumes needs none of these. `given` is what its stdin begins with, and ends with where
+    it is not open.
     """
 
     kind = SessionKind.SESSION_KIND_COMMAND
@@ -52,6 +53,7 @@ class CommandSource:
         env: Mapping[str, str] | None = None,
         cwd: str = "/",
         stdin_open: bool = False,
+        given: bytes = b"",
     ) -> None:
         self._sink = sink
         self._inotify = inotify
@@ -59,6 +61,7 @@ class CommandSource:
         self._env = {**(env or {}), processes.SESSION_VARIABLE: sink.session_id}
         self._cwd = cwd
         self._stdin_open = stdin_open
+        self._given = given
         self._pump = Pump(sink, inotify, sink.directory, CHANNELS)
         self._watch: Watch | None = None
         self._changed = asyncio.Event()
@@ -72,7 +75,7 @@ class CommandSource:
         relay_link.check_program(self._argv, self._env, self._cwd)
         self._look_out()
         try:
-            pid = relay_link.spawn(self._sink.directory, self._argv, self._env, self._cwd, self._stdin_open)
+            pid = relay_link.spawn(self._sink.directory, self._argv, self._env, self._cwd, self._stdin_open, self._given)
             self._relay = processes.identify(pid)
             self._relay_gone = self._wait_for(self._relay)
             self._started = await self._until_started(START_SECONDS)
@@ -85,7 +88,7 @@ class CommandSource:
                 raise errors.BadField(field="command", problem=str(error)) from None
             raise
         finally:
-            self._env = {}  # it may hold secrets, and nobody needs it any more
+            self._env, self._given = {}, b""  # they may hold secrets, and nobody needs them any more
 
     async def resume(self) -> None:
         try:

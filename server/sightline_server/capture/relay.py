@@ -42,6 +42,7 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 SEGMENTS = 8  # of a command's channel, unread: 32 MiB; then the program waits
 PANE_SEGMENTS = 64  # of a pane, unread: 256 MiB, 5 s of the fastest flood that tmux manages; then bytes are lost
 PIPE_BYTES = 1024 * 1024  # the most that an unprivileged program can make its pipe hold
+PIPE_BEGINS_WITH = 64 * 1024  # what a pipe holds unasked
 READ_BYTES = 256 * 1024  # at once, where splice does not serve
 RETRY_FIRST = 0.02  # s, between looks for room; doubles up to RETRY_MOST
 RETRY_MOST = 0.2  # s
@@ -72,25 +73,49 @@ def command_line(mode: str, directory: str) -> list[str]:
     return [sys.executable, "-I", "-S", program, mode, directory]
 
 
-def encode_spec(argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdin_open: bool) -> bytes:
-    """What a relay needs to start a program. Raises ValueError for a NUL inside, which no program could get."""
+def encode_spec(argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdin_open: bool, given: bytes = b"") -> bytes:
+    """What a relay needs to start a program; `given` is what its stdin begins with. Raises ValueError for a NUL inside."""
     pairs = [name + b"=" + value for name, value in env.items()]
-    fields = [b"1" if stdin_open else b"0", cwd, b"%d" % len(argv), *argv, *pairs]
+    fields = [b"1" if stdin_open else b"0", given, cwd, b"%d" % len(argv), *argv, *pairs]
     if any(b"\0" in field for field in fields):
-        raise ValueError("a NUL byte in an argument, a variable or the directory")
+        raise ValueError("a NUL byte in an argument, a variable, the directory or what stdin begins with")
     body = b"\0".join(fields)
     return b"%d\0%s" % (len(body), body)
 
 
-def decode_spec(spec: bytes) -> tuple[list[bytes], dict[bytes, bytes], bytes, bool]:
-    """The other way: argv, environment, directory, whether stdin is open. Raises ValueError when some of it is missing."""
+def decode_spec(spec: bytes) -> tuple[list[bytes], dict[bytes, bytes], bytes, bool, bytes]:
+    """The other way: argv, environment, directory, whether stdin is open, what it begins with. Raises ValueError when some of it is missing."""
     size, _, body = spec.partition(b"\0")
     if not size or int(size) != len(body):
         raise ValueError("the spec is cut short")
     fields = body.split(b"\0")
-    count = int(fields[2])
-    pairs = (field.partition(b"=") for field in fields[3 + count :])
-    return fields[3 : 3 + count], {name: value for name, _, value in pairs}, fields[1], fields[0] == b"1"
+    count = int(fields[3])
+    pairs = (field.partition(b"=") for field in fields[4 + count :])
+    return fields[4 : 4 + count], {name: value for name, _, value in pairs}, fields[2], fields[0] == b"1", fields[1]
+
+
+def holding(given: bytes) -> int:
+    """A file in memory alone that holds this, to be read from its beginning."""
+    fd = posix.memfd_create("stdin")
+    write_all(fd, given)
+    posix.lseek(fd, 0, 0)
+    return fd
+
+
+def fill(pipe: int, given: bytes) -> None:
+    """Writes to a pipe that nobody reads yet. Raises OSError when it cannot be made to hold so much."""
+    import fcntl  # noqa: PLC0415 - most relays need none of it
+
+    if len(given) > PIPE_BEGINS_WITH:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, len(given))
+    write_all(pipe, given)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Writes all of it."""
+    view = memoryview(data)
+    while view:
+        view = view[posix.write(fd, view) :]
 
 
 def start_time(pid: int) -> int:
@@ -386,12 +411,20 @@ class Command:
         self.status: int | None = None  # as waitpid gives it
         self.told = False  # the file `exit` is written
 
-    def start(self, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdin_open: bool, umask: int) -> None:
-        """Starts the program in a session of its own, with the signals as a login shell has them. Raises OSError."""
+    def start(
+        self, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdin_open: bool, umask: int, given: bytes = b""
+    ) -> None:
+        """Starts the program in a session of its own, with the signals as a login shell has them. Raises OSError.
+
+        What is given to stdin stands there before the program runs: no death of anybody can come between.
+        """
         null = posix.open("/dev/null", posix.O_RDWR)
         feed = null
         if stdin_open:
             feed, self.stdin = posix.pipe()
+            fill(self.stdin, given)
+        elif given:
+            feed = holding(given)
         pipes = [posix.pipe() for _ in self.segments]
         self.control, control_writer = posix.pipe()
         actions = [(posix.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((feed, pipes[0][1], pipes[1][1]))]
@@ -492,17 +525,17 @@ class Command:
 def run_command(directory: str, umask: int) -> int:
     """Mode `command`."""
     with open(0, "rb", closefd=False) as file:
-        argv, env, cwd, stdin_open = decode_spec(file.read())
+        argv, env, cwd, stdin_open, given = decode_spec(file.read())
     null = posix.open("/dev/null", posix.O_RDONLY)
     posix.dup2(null, 0)
     posix.close(null)
     command = Command(directory)
     try:
-        command.start(argv, env, cwd, stdin_open, umask)
+        command.start(argv, env, cwd, stdin_open, umask, given)
     except OSError as error:
         command.files.put("exit", error_text(error))
         return 127
-    del argv, env
+    del argv, env, given
     command.follow()
     return 0
 
@@ -760,7 +793,7 @@ def run_exec(directory: str, umask: int) -> int:
     try:
         if bare:
             launcher.files.put("launcher", f"{posix.getpid()} {start_time(posix.getpid())} {posix.ttyname(0)}\n")
-        argv, env, cwd, _ = decode_spec(read_fifo(f"{directory}/spec"))
+        argv, env, cwd, _, _ = decode_spec(read_fifo(f"{directory}/spec"))
         env.update((name, posix.environ[name]) for name in OF_THE_PANE if name in posix.environ)
         pid = launcher.start(argv, env, cwd)
     except OSError as error:

@@ -81,13 +81,13 @@ def check_program(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None
         raise errors.ProgramNotFound(program=argv[0])
 
 
-def spawn(directory: Path, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin_open: bool) -> int:
-    """Starts a relay that starts a program; returns its pid. Raises ValueError for a NUL in any of it, OSError.
+def spawn(directory: Path, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin_open: bool, given: bytes = b"") -> int:
+    """Starts a relay that starts a program, whose stdin begins with `given`; returns its pid. Raises ValueError for a NUL in any of it, OSError.
 
     Neither the program's words nor its environment are in the relay's own: who looks for the program by name finds the program.
     """
     variables = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
-    spec = relay.encode_spec([os.fsencode(word) for word in argv], variables, os.fsencode(cwd), stdin_open)
+    spec = relay.encode_spec([os.fsencode(word) for word in argv], variables, os.fsencode(cwd), stdin_open, given)
     own = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "PYTHONHOME") if name in os.environ}
     null = os.open("/dev/null", os.O_WRONLY)
     log = os.open(directory / "relay.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

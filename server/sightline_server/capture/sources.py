@@ -15,6 +15,7 @@ from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.files import Files
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.kind import Kind, Shared
+from sightline_server.capture.kinds.agent import AgentKind
 from sightline_server.capture.kinds.command import CommandKind
 from sightline_server.capture.kinds.held import HeldKind
 from sightline_server.capture.kinds.published import PublishedKind
@@ -80,6 +81,7 @@ class Sources:
             SessionKind.SESSION_KIND_TRANSCRIPT: self._transcript,
         }
         self._recipe = RecipeKind(shared, self.of_request, self.of_record)
+        self._agent = AgentKind(self.of_request, self.of_record, self.is_here)
         self._hostname = socket.gethostname()
 
     async def close(self) -> None:
@@ -95,6 +97,8 @@ class Sources:
         """The kind that a request means. Raises `BadField` where it means none."""
         if request.steps and not self.is_here(request.host):
             raise BadField(field="steps", problem="a recipe runs on the server's own host")
+        if AgentKind.runs(request) and not request.steps:
+            return self._agent
         if not self.is_here(request.host):
             return self._remote
         if request.steps:
@@ -117,6 +121,8 @@ class Sources:
 
     def of_record(self, record: SessionMessage) -> Kind:
         """The kind that a session is of."""
+        if AgentKind.ran(record) and not record.steps:
+            return self._agent
         if not self.is_here(record.host):
             return self._remote
         if record.steps:

@@ -156,7 +156,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def Answer(self, request: pb.AnswerRequest, context: Context) -> pb.AnswerResponse:
-        raise NotYetBuilt(what="answering an agent's requests")
+        return pb.AnswerResponse(seq=await self._registry.find(request.session).answer(request, transport(context)))
 
     @with_status
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:

@@ -55,7 +55,9 @@ def may_follow(before: SessionState.ValueType, after: SessionState.ValueType) ->
 def completed(ending: Ending, asked: Asked) -> Completed:
     """What the session's last event says."""
     if ending.said is not None:
-        return ending.said
+        said = Completed(descendants_left=ending.descendants_left, labels=ending.labels)
+        said.MergeFrom(ending.said)
+        return said
     last = Completed(
         outcome=outcome(ending, asked),
         signal=ending.signal,

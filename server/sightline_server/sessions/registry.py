@@ -33,7 +33,6 @@ from sightline_server.errors import (
     BadPageToken,
     Draining,
     NameTaken,
-    NotYetBuilt,
     RequestIdReused,
     SessionLive,
     SessionNotFound,
@@ -268,8 +267,6 @@ class Registry:
             raise BadField(field="request_id", problem=f"at most {MAX_REQUEST_ID} characters")
         if (size := sum(len(f"{key}{value}".encode()) for key, value in request.labels.items())) > MAX_LABEL_BYTES:
             raise BadField(field="labels", problem=f"{size} bytes in all; at most {MAX_LABEL_BYTES}")  # each answer repeats them
-        if request.HasField("agent") and request.WhichOneof("origin") not in {"transcript", "tmux"}:
-            raise NotYetBuilt(what="running an agent with typed events")
         self._sources.of_request(request).check(request)
 
     async def _requested(self, request_id: str, fingerprint: bytes) -> Session | None:
@@ -320,6 +317,8 @@ class Registry:
 
     def _watched(self, request: CreateRequest, record: SessionMessage) -> str:
         """The directory whose files' changes become events; empty: none."""
+        if request.watch_files == WatchFiles.WATCH_FILES_UNSPECIFIED:
+            return self._watched_unasked(request, record)
         if request.watch_files != WatchFiles.WATCH_FILES_ON:
             return ""
         if not self._sources.is_here(record.host):
@@ -327,6 +326,13 @@ class Registry:
         if not record.cwd and not request.cwd:
             raise BadField(field="watch_files", problem="say below which directory, in `cwd`")
         return directory(record.cwd or request.cwd)
+
+    def _watched_unasked(self, request: CreateRequest, record: SessionMessage) -> str:
+        """The directory that an agent was started for; never a whole home, nor all there is."""
+        if not request.HasField("agent") or not request.cwd or not self._sources.is_here(record.host):
+            return ""
+        found = directory(record.cwd or request.cwd)
+        return "" if found in {"/", str(Path.home())} else found
 
     async def _begin(self, session: Session, request: CreateRequest) -> None:
         starting = StateChanged(state=session.record.state, capture=session.record.capture, provenance="sightline", confidence=1.0)

@@ -30,6 +30,7 @@ from sightline.v1.event_pb2 import (
 from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
 from sightline.v1.session_service_pb2 import (
+    AnswerRequest,
     Delivery,
     Filter,
     PublishRequest,
@@ -43,7 +44,7 @@ from sightline_server.capture.kind import MAX_CELLS
 from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError, SourceGone
 from sightline_server.log.record import MAX_EVENT
 from sightline_server.log.session_log import Draft, SessionLog
-from sightline_server.sessions import lifecycle, publishing
+from sightline_server.sessions import lifecycle, publishing, requests
 from sightline_server.sessions.file_events import FileEvents
 from sightline_server.sessions.publishing import OURS
 from sightline_server.storage.contract import SessionRow
@@ -503,6 +504,14 @@ class Session:
             seq = await self.log.append([Draft(OURS, Event(input=said))], row=self.row(), refusable=True)
             await self._reach(source.interrupt(), seq)
             return seq
+
+    async def answer(self, request: AnswerRequest, transport: str) -> int:
+        """Answers a request of its agent: the first answer counts."""
+        source = self._running("answer")
+        check_author(request.author)
+        given = requests.answer_of(request, transport)
+        # A caller who hangs up between commit and typing must not leave the agent waiting.
+        return await asyncio.shield(asyncio.ensure_future(requests.answer(source, given, self.log, self.record.name)))
 
     async def resize(self, terminal: Terminal) -> int:
         """Sets the terminal's size."""

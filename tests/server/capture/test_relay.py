@@ -451,8 +451,8 @@ def test_a_launcher_that_cannot_start_the_program_says_why(tmp_path: Path) -> No
 
 
 def test_a_spec_that_is_cut_short_starts_nothing() -> None:
-    spec = relay.encode_spec([b"sh", b"-c", b"exit 0"], {b"A": b"1"}, b"/", True)
-    assert relay.decode_spec(spec) == ([b"sh", b"-c", b"exit 0"], {b"A": b"1"}, b"/", True)
+    spec = relay.encode_spec([b"sh", b"-c", b"exit 0"], {b"A": b"1"}, b"/", True, b"hello")
+    assert relay.decode_spec(spec) == ([b"sh", b"-c", b"exit 0"], {b"A": b"1"}, b"/", True, b"hello")
     for cut in range(len(spec)):
         with pytest.raises(ValueError, match=r".*"):
             relay.decode_spec(spec[:cut])

@@ -36,6 +36,7 @@ class CommandKind(StartedKind):
             env=self._shared.environment(request),
             cwd=record.cwd,
             stdin_open=request.command.stdin == Command.STDIN_OPEN,
+            given=request.agent.prompt.encode(),  # an agent's kind has put there what stdin is to begin with
         )
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:

@@ -22,12 +22,12 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot, Step
 from sightline.v1.session_service_pb2 import CreateRequest
 
 from sightline_server.capture import processes
-from sightline_server.capture.base import Ending, Sink, Source, Typed
+from sightline_server.capture.base import Answer, Answering, Ending, Sink, Source, Typed
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.recipe.plan import RESULT_VARIABLE, Plan
 from sightline_server.capture.recipe.programs import KILL_GRACE, Programs
 from sightline_server.capture.recipe.sinks import OwnSink
-from sightline_server.errors import NotAdopted, SightlineError, StepsRunning
+from sightline_server.errors import AgentTakesNoAnswers, NotAdopted, SightlineError, StepsRunning
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +116,13 @@ class RecipeSource:
     async def send(self, typed: Typed) -> None:
         await self._until_settled()
         await self._own("type into").send(typed)
+
+    async def answer(self, answer: Answer) -> int | None:
+        """See `Answering`."""
+        command = self._own("answer")
+        if not isinstance(command, Answering):
+            raise AgentTakesNoAnswers(session=self._sink.session_name)
+        return await command.answer(answer)
 
     async def echo_is_off(self) -> bool:
         return self._command is not None and await self._command.echo_is_off()
