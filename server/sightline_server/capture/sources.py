@@ -16,6 +16,7 @@ from sightline_server.capture.files import Files
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.kind import Kind, Shared
 from sightline_server.capture.kinds.agent import AgentKind
+from sightline_server.capture.kinds.agent_terminal import AgentTerminalKind
 from sightline_server.capture.kinds.command import CommandKind
 from sightline_server.capture.kinds.held import HeldKind
 from sightline_server.capture.kinds.published import PublishedKind
@@ -50,7 +51,7 @@ class Sources:
         self._published = PublishedKind()
         self._screen = ScreenKind(shared)
         self.typescript = TypescriptKind(shared, self._screen)
-        self._transcript = TranscriptKind(shared, self._tmux)
+        self._transcript = TranscriptKind(shared, AgentTerminalKind(shared, self._tmux))
         self._remote = RemoteKind(shared)
         self._all: Sequence[Kind] = (
             self._published,
@@ -68,10 +69,13 @@ class Sources:
             "published": self._published,
             "transcript": self._transcript,
         }
+        held_screen = HeldScreenKind(shared)
         self._by_holder: Mapping[Command.Holder.ValueType, Kind] = {
             Command.HOLDER_SCRIPT: self._held,
-            Command.HOLDER_SCREEN: HeldScreenKind(shared),
+            Command.HOLDER_SCREEN: held_screen,
         }
+        terminals: Sequence[Kind] = (self._terminal, self._held, held_screen, self._tmux, self._screen)
+        self._with_agent = {kind: AgentTerminalKind(shared, kind) for kind in terminals}
         self._by_kind: Mapping[SessionKind.ValueType, Kind] = {
             SessionKind.SESSION_KIND_COMMAND: self._command,
             SessionKind.SESSION_KIND_TMUX: self._tmux,
@@ -106,9 +110,8 @@ class Sources:
         origin = request.WhichOneof("origin")
         if origin is None:
             raise BadField(field="origin", problem="say what to start or adopt: a command, or a tmux pane")
-        if origin == "command":
-            return self._of_command(request.command)
-        return self._by_origin[origin]
+        kind = self._of_command(request.command) if origin == "command" else self._by_origin[origin]
+        return self._with_agent.get(kind, kind) if request.agent.name else kind
 
     def _of_command(self, command: Command) -> Kind:
         if command.holder in self._by_holder:
@@ -128,8 +131,10 @@ class Sources:
         if record.steps:
             return self._recipe
         if record.kind == SessionKind.SESSION_KIND_TERMINAL:
-            return self._by_holder.get(record.holder, self._terminal)
-        return self._by_kind[record.kind]
+            kind = self._by_holder.get(record.holder, self._terminal)
+        else:
+            kind = self._by_kind[record.kind]
+        return self._with_agent.get(kind, kind) if record.agent else kind
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
         """The source of a session that had not ended, to be resumed."""

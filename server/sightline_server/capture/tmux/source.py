@@ -102,6 +102,10 @@ class PaneSource:
                 await asyncio.wait([task])
         await self._let_go()
 
+    def root(self) -> Identity | None:
+        """The process whose descendants are the session's; None: there is none yet."""
+        return self._root()
+
     # --- for subclasses
 
     @abstractmethod

@@ -18,7 +18,7 @@ from sightline_server.capture.base import Sink
 from sightline_server.capture.file_tail import FileTail
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.transcript.notes import Followed, Notes
-from sightline_server.capture.transcript.reader import Transcript
+from sightline_server.capture.transcript.reader import Transcript, keys_of
 from sightline_server.capture.transcript.subagents import Folder, about
 from sightline_server.decode.agents.choose import TRANSCRIPTS
 from sightline_server.decode.agents.decoder import End
@@ -75,6 +75,7 @@ class Following:
         self._sink = sink
         self._inotify = inotify
         self._main: _Open | None = None
+        self._last: Transcript | None = None  # the one that was finished last
         self._subagents: dict[str, _Open] = {}
         self._calls: dict[str, tuple[str, str]] = {}  # calls that make subagents: their prompt and turn, by id
         self._folder = Folder()
@@ -85,6 +86,11 @@ class Following:
         mains = self._mains()
         return Path(mains[-1].path) if mains else None
 
+    @property
+    def is_open(self) -> bool:
+        """A transcript is followed now."""
+        return self._main is not None
+
     def _mains(self) -> list[Followed]:
         return [one for one in self.noted.files if not one.agent_id]
 
@@ -94,14 +100,15 @@ class Following:
 
     # --- beginning
 
-    def begin(self, path: Path) -> None:
-        """Follows this transcript from its first byte. Raises what `FileTail.start` does."""
+    async def begin(self, path: Path) -> None:
+        """Follows this transcript, but for what one before it had already. Raises what `FileTail.start` does."""
         number = len(self._mains()) + 1
         file = Followed("transcript" if number == 1 else f"transcript-{number}", str(path))
-        if self._main is not None:
-            file.turns = self._main.transcript.decoder.conversation.turns
-            file.after = self._main.transcript.last_time
-        opened = self._opened(file, self._sink)
+        if self._last is not None:
+            before = self._mains()[-1].path
+            file.turns = self._last.decoder.conversation.turns
+            file.begins, file.before = (self._last.offset, "") if before == file.path else (0, before)
+        opened = await self._opened(file, self._sink)
         self.noted.files.append(file)
         self.write()
         try:
@@ -116,14 +123,17 @@ class Following:
         """Goes on with what was followed before the restart."""
         mains = self._mains()
         if mains and not self._is_closed(mains[-1]):
-            self._main = self._opened(mains[-1], self._sink)
+            self._main = await self._opened(mains[-1], self._sink)
             self._main.tail.resume()
+        elif mains:
+            await self._finished(mains[-1], End(observed=False))  # what comes behind it counts on from there
 
-    def _opened(self, file: Followed, sink: Sink) -> _Open:
+    async def _opened(self, file: Followed, sink: Sink) -> _Open:
+        told = await asyncio.to_thread(keys_of, Path(file.before)) if file.before else ()
         decoder = TRANSCRIPTS[self.noted.family](keep_raw=self.noted.keep_raw)
         decoder.conversation.turns = file.turns
         translate = (lambda events: self._as_subagent(file, events)) if file.agent_id else self._noted_calls
-        transcript = Transcript(decoder, translate, file.after)
+        transcript = Transcript(decoder, translate, file.begins, told)
         tail = FileTail(
             sink,
             self._inotify,
@@ -132,6 +142,7 @@ class Following:
             channel=Channel.CHANNEL_UNSPECIFIED,
             spool=file.spool,
             reader=transcript,
+            begin=file.begins,
             changed=self.changed.set,
         )
         return _Open(file, tail, transcript)
@@ -154,7 +165,7 @@ class Following:
                 file = await self._joined(agent_id, path)
                 known.update({agent_id: file} if file else {})
             if file is not None and agent_id not in self._subagents and size > self._sink.position(file.spool):
-                opened = self._subagents[agent_id] = self._opened(file, _Quiet(self._sink))
+                opened = self._subagents[agent_id] = await self._opened(file, _Quiet(self._sink))
                 opened.tail.resume()
         await self._close_quiet()
 
@@ -192,7 +203,7 @@ class Following:
     async def move_on(self, path: Path) -> None:
         """Another transcript comes behind the one that is followed, which is read to its end first."""
         await self.finish(End(observed=False, error=NEXT_FILE))
-        self.begin(path)
+        await self.begin(path)
 
     # --- what the decoders say
 
@@ -215,15 +226,25 @@ class Following:
     # --- ending
 
     async def finish(self, end: End) -> Completed | None:
-        """Nobody writes any more: reads everything to its end, and logs the last events. None: there was no transcript."""
+        """Nobody writes any more: reads everything to its end, and logs the last events. None: there was no exchange at all."""
         await self._finish_subagents()
-        if self._main is None:
-            mains = self._mains()
-            if not mains:
-                return None
-            self._main = self._opened(mains[-1], _Quiet(self._sink))  # it was finished before a restart, or never begun
-            self._main.tail.resume()
-        return await self._finish(self._main, end)
+        main, self._main = self._main, None
+        if main is not None:
+            self._last = main.transcript
+            completed = await self._finish(main, end)
+        elif mains := self._mains():
+            completed = await self._finished(mains[-1], end)
+        else:
+            return None
+        return completed if self._last and self._last.decoder.conversation.turns else None
+
+    async def _finished(self, file: Followed, end: End) -> Completed:
+        """How a transcript ended that is not followed any more: its last events are in the log, and not told again."""
+        opened = await self._opened(file, self._sink)
+        opened.transcript.begin(-1, file.begins + self._sink.position(file.spool))
+        await self._catch_up(opened)
+        self._last = opened.transcript
+        return opened.transcript.close(end)[1]
 
     async def _finish_subagents(self) -> None:
         with suppress(errors.SightlineError, OSError):

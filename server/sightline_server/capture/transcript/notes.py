@@ -21,7 +21,8 @@ class Followed:
         spool: the name of its position in the sink.
         path: where it is.
         turns: how many exchanges the transcripts before it had: they are counted on.
-        after: lines up to this time are copies of those in the transcript before it; empty: there are none.
+        begins: the offset at which it begins: what stands before was told before.
+        before: the transcript before it, whose lines it may repeat; empty: there was none.
         agent_id: the subagent's whose it is; empty: it is the main agent's.
         call_id: the tool call that the subagent acts for; empty: not known yet.
         turn_id: of that call.
@@ -30,7 +31,8 @@ class Followed:
     spool: str
     path: str
     turns: int = 0
-    after: str = ""
+    begins: int = 0
+    before: str = ""
     agent_id: str = ""
     call_id: str = ""
     turn_id: str = ""

@@ -56,7 +56,7 @@ class TranscriptSource:
         self._following.noted = noted
         self._following.write()
         if found.path is not None and (agent is None or found.path.exists()):
-            self._following.begin(found.path)
+            await self._following.begin(found.path)
         self._watch()
         if self._following.path is None:
             await self._say_waiting()

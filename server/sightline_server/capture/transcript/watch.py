@@ -29,6 +29,12 @@ class Watched:
         self._process = process
         self._noted_in = noted_in
         self._looked = 0.0
+        self._stopped = False
+
+    def stop(self) -> None:
+        """`until_gone` returns soon, as if the process were gone."""
+        self._stopped = True
+        self._following.changed.set()
 
     async def until_gone(self, on_found: Callable[[], Awaitable[None]]) -> None:
         """Follows every transcript that it writes until its process is gone. `on_found` when there is one where none was."""
@@ -39,8 +45,8 @@ class Watched:
             while True:
                 self._following.changed.clear()
                 await self._following.look()
-                over = gone.done()
-                if self._process and (over or self._following.path is None or loop.time() - self._looked >= NEXT_SECONDS):
+                over = gone.done() or self._stopped
+                if self._process and (over or not self._following.is_open or loop.time() - self._looked >= NEXT_SECONDS):
                     self._looked = loop.time()
                     await self._move_on(on_found)
                 if over:
@@ -60,12 +66,12 @@ class Watched:
             await processes.exited(self._process)
 
     async def _move_on(self, on_found: Callable[[], Awaitable[None]]) -> None:
-        present = self._following.path
+        present = self._following.path if self._following.is_open else None
         path = await asyncio.to_thread(self._next, present)
         if path is None:
             return
         if present is None:
-            self._following.begin(path)
+            await self._following.begin(path)
             await on_found()
         else:
             await self._following.move_on(path)
