@@ -16,7 +16,7 @@ import pytest
 import sightline
 from sightline import recipes
 from sightline.v1 import session_service_pb2 as pb
-from sightline.v1.event_pb2 import Event, Outcome, SessionState
+from sightline.v1.event_pb2 import Event, Outcome, SessionState, WaitingFor
 from sightline.v1.session_pb2 import Command, Session, Step, StepCommand, Terminal, Worktree
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
 from support.disks import fill, small_disk
@@ -229,7 +229,9 @@ def test_a_terminal_can_follow_the_steps(grpc_stub: Stub, tmp_path: Path) -> Non
         assert reason_of(raised.value) == "STEPS_RUNNING"
     (tmp_path / "gate").write_text("go\n")
     wait_for_output(grpc_stub, session, b"/dev/")
-    assert grpc_stub.Get(pb.GetRequest(session=session.id)).session.state == SessionState.SESSION_STATE_UNKNOWN
+    until = [SessionState.SESSION_STATE_WAITING]
+    waited = grpc_stub.Wait(pb.WaitRequest(session=session.id, until=until), timeout=PATIENCE)
+    assert waited.session.waiting_for == WaitingFor.WAITING_FOR_INPUT
     assert grpc_stub.Snapshot(pb.SnapshotRequest(session=session.id)).snapshot.columns == 90
     grpc_stub.Send(pb.SendRequest(session=session.id, text="word", submit=True))
     assert b"got word" in data_of(follow(grpc_stub, session.id), "terminal")

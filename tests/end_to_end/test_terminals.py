@@ -298,8 +298,8 @@ def test_an_adopted_pane_outlives_a_killed_server(server: ServerProcess, users: 
     server.start()
     with connect(server.target) as stub:
         until(lambda: b"nobody 42" in data_of(events_so_far(stub, session.id), "terminal"))
-        got = stub.Get(pb.GetRequest(session=session.id)).session
-        assert got.state == SessionState.SESSION_STATE_UNKNOWN
+        idle = pb.WaitRequest(session=session.id, until=[SessionState.SESSION_STATE_IDLE])
+        assert stub.Wait(idle, timeout=PATIENCE).session.state == SessionState.SESSION_STATE_IDLE
         users("send-keys", "-t", "work", "exit", "Enter")
         assert completed(follow(stub, session.id)).outcome == Outcome.OUTCOME_LOST
 

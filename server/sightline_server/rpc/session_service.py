@@ -143,7 +143,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
     async def Wait(self, request: pb.WaitRequest, context: Context) -> pb.WaitResponse:
         session = self._registry.find(request.session)
         seconds = seconds_of("timeout", request.timeout) if request.HasField("timeout") else None
-        seq = await session.wait(request.until, request.after_seq, seconds)
+        seq = await session.states.wait(request.until, request.after_seq, seconds)
         return pb.WaitResponse(timed_out=seq is None, session=session.describe(), seq=seq or 0)
 
     @with_status
@@ -160,7 +160,9 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
-        raise NotYetBuilt(what="explaining a state")
+        states = self._registry.find(request.session).states
+        said = states.decision()
+        return pb.ExplainResponse(state=states.present(), seq=states.place(), rule=said.rule, evidence=said.evidence)
 
     @with_status
     async def Usage(self, request: pb.UsageRequest, context: Context) -> pb.UsageResponse:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sightline.v1.event_pb2 import Completed, Outcome, SessionState
 
 from sightline_server.capture.base import Ending
+from sightline_server.sessions.state.judge import Decision
 
 STARTING = SessionState.SESSION_STATE_STARTING
 WORKING = SessionState.SESSION_STATE_WORKING
@@ -71,6 +72,15 @@ def completed(ending: Ending, asked: Asked) -> Completed:
     if ending.exit_code is not None:
         last.exit_code = ending.exit_code
     return last
+
+
+def ended(last: Completed) -> Decision:
+    """The last state of all, by how it ended."""
+    how = "not_started" if last.error_code == "NOT_STARTED" else Outcome.Name(last.outcome).removeprefix("OUTCOME_").lower()
+    evidence = [f"exit code {last.exit_code}"] if last.HasField("exit_code") else []
+    evidence += [f"signal {last.signal}"] if last.signal else []
+    evidence += [last.error] if last.error else []
+    return Decision(ENDED, provenance="process", reason=last.error, rule=f"ended/{how}", evidence=tuple(evidence))
 
 
 def outcome(ending: Ending, asked: Asked) -> Outcome.ValueType:

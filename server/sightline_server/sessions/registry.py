@@ -43,6 +43,8 @@ from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import names
 from sightline_server.sessions.publishing import OURS
 from sightline_server.sessions.session import MAX_REQUEST_ID, Private, Session
+from sightline_server.sessions.state.judge import Decision
+from sightline_server.sessions.state.observation import ScreenJudge
 from sightline_server.storage.contract import SessionRow, new_epoch
 from sightline_server.subscription.directory import Subject
 
@@ -73,11 +75,20 @@ class Registry:
         spools: directory of the spools.
         clock: nanoseconds since 1970.
         hold_back: see `SessionLog`.
+        screens: knows what screens and titles say of a state; None: nobody does.
     """
 
     def __init__(
-        self, committer: Committer, sources: Sources, spools: Path, clock: Callable[[], int], *, hold_back: int = 0
+        self,
+        committer: Committer,
+        sources: Sources,
+        spools: Path,
+        clock: Callable[[], int],
+        *,
+        hold_back: int = 0,
+        screens: ScreenJudge | None = None,
     ) -> None:
+        self._screens = screens
         self.draining = False
         self.on_join: set[Callable[[Subject], None]] = set()
         self.on_drain: set[Callable[[], None]] = set()
@@ -109,6 +120,7 @@ class Registry:
                 logger.exception("session %s cannot be taken up", session.session_id)
                 self._in_background(session.capture(CaptureState.CAPTURE_STATE_BLIND, f"it cannot be taken up: {error}"))
                 continue
+            session.watch(self._screens)
             self._in_background(session.source.resume())
             if session.watched_directory:
                 self._in_background(session.files.begin(self._sources.files, session.watched_directory, again=True))
@@ -353,7 +365,8 @@ class Registry:
         if session.live:
             await session.note_size()
         if session.live:  # what is adopted may go while it is looked at
-            await session.changed(state, "process", reason)
+            await session.states.say(Decision(state, provenance="process", reason=reason, rule="process/started"))
+            session.watch(self._screens)
 
     async def _never_was(self, session: Session) -> None:
         """A session that could not be started leaves nothing: whoever saw it sees its end, then it is deleted."""

@@ -20,19 +20,15 @@ from sightline.v1.event_pb2 import (
     Error,
     ErrorOrigin,
     Event,
-    EventKind,
     Input,
     Resized,
     SessionState,
-    StateChanged,
-    WaitingFor,
 )
 from sightline.v1.session_pb2 import Session as SessionMessage
 from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
 from sightline.v1.session_service_pb2 import (
     AnswerRequest,
     Delivery,
-    Filter,
     PublishRequest,
     PublishResponse,
     SendRequest,
@@ -42,19 +38,19 @@ from sightline.v1.session_service_pb2 import (
 from sightline_server.capture.base import Ending, Source, Typed
 from sightline_server.capture.kind import MAX_CELLS
 from sightline_server.errors import BadField, InputTooLarge, NoTerminal, SessionEnded, SightlineError, SourceGone
-from sightline_server.log.record import MAX_EVENT
 from sightline_server.log.session_log import Draft, SessionLog
 from sightline_server.sessions import lifecycle, publishing, requests
 from sightline_server.sessions.file_events import FileEvents
 from sightline_server.sessions.publishing import OURS
+from sightline_server.sessions.state.judge import Decision
+from sightline_server.sessions.state.observation import ScreenJudge
+from sightline_server.sessions.state.watch import Watch
+from sightline_server.sessions.states import States
 from sightline_server.storage.contract import SessionRow
-from sightline_server.subscription.filter import EntryFilter
-from sightline_server.subscription.start import before_tail
 
 logger = logging.getLogger(__name__)
 
 MAX_INPUT = 1024 * 1024  # bytes in one `Send`
-MAX_LOGGED_INPUT = MAX_EVENT - 64 * 1024  # bytes of it in the log: the event around them must fit too
 MAX_KEYS = 1000  # in one `Send`
 MAX_AUTHOR = 128  # characters
 MAX_REQUEST_ID = 128  # characters
@@ -62,6 +58,8 @@ REMEMBERED_INPUTS = 1024  # request ids whose delivery is known for sure
 NOTE_SECONDS = 1.0  # for the store to note that a session is terminated, before it is
 TERMINATE_PATIENCE = 10.0  # seconds beyond the grace period until `Terminate` says that it did not help
 
+WATCHED_KINDS = frozenset({SessionKind.SESSION_KIND_TYPESCRIPT, SessionKind.SESSION_KIND_TRANSCRIPT})
+"""Where there is something to find out, beside terminals and agents."""
 TERMINAL_KINDS = frozenset({SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN})
 ADOPTED_KINDS = frozenset(
     {
@@ -83,6 +81,8 @@ class Private:
         screen: the last screen of an ended terminal, a serialized `Snapshot` in base64.
         producer: the only one that may publish; empty: any may.
         watched: the directory whose files' changes become events; empty: none.
+        rule: the name of what gave the present state.
+        evidence: what it saw, line by line.
     """
 
     terminated: bool = False
@@ -90,6 +90,8 @@ class Private:
     screen: str = ""
     producer: str = ""
     watched: str = ""
+    rule: str = ""
+    evidence: list[str] = dataclasses.field(default_factory=list)
 
 
 class Session:
@@ -128,8 +130,8 @@ class Session:
         self._publishing = asyncio.Lock()
         self._producers: publishing.Producers | None = None
         self._delivered: OrderedDict[str, int] = OrderedDict()
-        self._state_seq = 0
-        self._state_waiters: set[asyncio.Event] = set()
+        self.states = States(self.record, log, self._private, self.row)
+        self._watch: Watch | None = None
         if not row.live:
             self.ended_event.set()
 
@@ -206,8 +208,12 @@ class Session:
         else:
             drafts = [Draft(source, None, channel, chunk) for chunk in chunks]
         if self.log.has_room:
-            return self.log.append(drafts, position=(spool or source, position))
-        return asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
+            committed = self.log.append(drafts, position=(spool or source, position))
+        else:
+            committed = asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
+        if self._watch is not None and channel == Channel.CHANNEL_TERMINAL:  # behind it: what is said of it follows it in the log
+            self._watch.output(chunks)
+        return committed
 
     async def _output_when_there_is_room(self, drafts: Sequence[Draft], position: tuple[str, int]) -> int:
         await self.log.room()
@@ -218,26 +224,36 @@ class Session:
         place = None if position is None else (spool or source, position)
         if event.HasField("state_changed"):  # the session's own, whoever knows it: stored with it, and waited for
             said = event.state_changed
-            await self.changed(said.state, said.provenance, said.reason, said.confidence, position=place)
-            return self._state_seq
+            decision = Decision(said.state, said.waiting_for, said.provenance, said.reason, said.confidence, f"{source}/said")
+            if self._watch is not None:
+                self._watch.told(decision)
+            return await self.states.say(decision, place)
         if event.HasField("resized"):
             self.record.terminal.columns, self.record.terminal.rows = event.resized.columns, event.resized.rows
             return await self.log.append([Draft(source, event)], position=place, row=self.row())
-        return await self.log.append([Draft(source, event)], position=place)
+        committed = self.log.append([Draft(source, event)], position=place)
+        self._observe(event)
+        return await committed
 
     def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
         for event in events:
             self.files.note(event)
         drafts = [Draft(event.source or source, event) for event in events]
         if self.log.has_room:
-            return self.log.append(drafts, position=(spool or source, position))
-        return asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
+            committed = self.log.append(drafts, position=(spool or source, position))
+        else:
+            committed = asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
+        for event in events:
+            self._observe(event)
+        return committed
+
+    def _observe(self, event: Event, *, hook: bool = False) -> None:
+        if self._watch is not None:
+            self._watch.event(event, hook=hook)
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         if self.live and (self.record.capture, self.record.capture_reason) != (state, reason):
-            self.record.capture = state
-            self.record.capture_reason = reason
-            await self.changed(self.record.state, "sightline", reason)
+            await self.states.say_capture(state, reason)
 
     async def ended(self, ending: Ending) -> None:
         await self.files.settle()
@@ -270,13 +286,12 @@ class Session:
         if record.capture == CaptureState.CAPTURE_STATE_PAUSED:  # this is stored when there is room again
             record.capture = CaptureState.CAPTURE_STATE_FOLLOWING
             record.capture_reason = ""
-        record.waiting_for = WaitingFor.WAITING_FOR_UNSPECIFIED
         record.outcome = last.outcome
         record.signal = last.signal
         if last.HasField("exit_code"):
             record.exit_code = last.exit_code
         record.end_time.FromNanoseconds(now)
-        state = self._state_change(SessionState.SESSION_STATE_ENDED, "process", ending.error)
+        state = self.states.change(lifecycle.ended(last))
         drafts = [
             *before,
             Draft(OURS, Event(state_changed=state)),
@@ -289,13 +304,13 @@ class Session:
             if record.capture != CaptureState.CAPTURE_STATE_PAUSED:
                 self.paused(error)
             raise
-        self._state_seq = seq - 1
+        self.unwatch()
         self.files.close()
         self.source = None
         self.log.close()
         self.started_event.set()
         self.ended_event.set()
-        self._wake_state_waiters()
+        self.states.came(seq - 1, SessionState.SESSION_STATE_ENDED)
         self._on_end(self)
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
         return seq
@@ -339,6 +354,11 @@ class Session:
             ending = Ending(error=taken.last.completed.error or taken.end_reason, said=taken.last.completed)
             return await self._end(ending, drafts, said=taken.last, position=position, instead_of=forgotten, refusable=True)
         unchanged = taken.change(self.record)
+        if taken.state_place >= 0:
+            self._private.rule, self._private.evidence = (
+                "published/said",
+                [f"published by {taken.events[taken.state_place].source}"],
+            )
         row = self.row() if taken.changes_record else None
         try:
             seq = await self.log.append(drafts, position=position, instead_of=forgotten, row=row, refusable=True)
@@ -346,67 +366,24 @@ class Session:
             self.record.state, self.record.waiting_for = unchanged
             raise
         if taken.state_place >= 0:
-            self._state_seq = seq - len(drafts) + 1 + taken.state_place
-            self._wake_state_waiters()
+            self.states.came(seq - len(drafts) + 1 + taken.state_place, taken.state)
+        for event in taken.events:
+            self._observe(event, hook=True)
         return seq
 
     # --- its state
 
-    async def changed(
-        self,
-        state: SessionState.ValueType,
-        provenance: str,
-        reason: str,
-        confidence: float = 1.0,
-        *,
-        position: tuple[str, int] | None = None,
-    ) -> None:
-        """Logs a state, and stores it with the session; `position` as in `SessionLog.append`."""
-        change = self._state_change(state, provenance, reason, confidence)
-        self._state_seq = await self.log.append([Draft(OURS, Event(state_changed=change))], row=self.row(), position=position)
-        self._wake_state_waiters()
+    def watch(self, screens: ScreenJudge | None) -> None:
+        """Finds out from now on what it does, where it has a terminal or an agent."""
+        watched = self.has_terminal or self.record.agent or self.record.kind in WATCHED_KINDS
+        if self.live and self._watch is None and watched and self.record.kind != SessionKind.SESSION_KIND_PUBLISHED:
+            self._watch = Watch(self.record, self.states.decision(), self.states.say, lambda: self.source, screens)
 
-    def _state_change(self, state: SessionState.ValueType, provenance: str, reason: str, confidence: float = 1.0) -> StateChanged:
-        if state != self.record.state and not lifecycle.may_follow(self.record.state, state):
-            raise AssertionError(f"{SessionState.Name(state)} cannot follow {SessionState.Name(self.record.state)}")
-        self.record.state = state
-        return StateChanged(
-            state=state,
-            waiting_for=self.record.waiting_for,
-            capture=self.record.capture,
-            provenance=provenance,
-            reason=reason,
-            confidence=confidence,
-        )
-
-    async def wait(self, until: Sequence[SessionState.ValueType], after_seq: int, seconds: float | None) -> int | None:
-        """The `seq` of the state that was waited for; None: the time was over first."""
-        wanted = {*(until or ()), SessionState.SESSION_STATE_ENDED}
-        woken = asyncio.Event()
-        self._state_waiters.add(woken)
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    seq = self._state_place()
-                    if not self.live or (self.record.state in wanted and seq > after_seq):
-                        return seq
-                    woken.clear()
-                    await woken.wait()
-        except TimeoutError:
-            return None
-        finally:
-            self._state_waiters.discard(woken)
-
-    def _state_place(self) -> int:
-        """The `seq` of the present state; looked up in the log after a restart."""
-        if not self._state_seq:
-            wanted = EntryFilter(Filter(kinds=[EventKind.EVENT_KIND_STATE_CHANGED]), self.log)
-            self._state_seq = before_tail(self.log, 1, wanted) + 1
-        return self._state_seq
-
-    def _wake_state_waiters(self) -> None:
-        for woken in self._state_waiters:
-            woken.set()
+    def unwatch(self) -> None:
+        """Finds out no longer."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def paused(self, error: SightlineError) -> None:
         """Nothing can be stored: what the source has waits in its spool. What is said about it comes before what waits behind."""
@@ -456,7 +433,7 @@ class Session:
             source.check_send(typed)
             redacted = request.sensitive or await source.echo_is_off()
             said = Input(
-                data=b"" if redacted else typed.data[:MAX_LOGGED_INPUT],
+                data=b"" if redacted else typed.data,
                 keys=() if redacted else typed.keys,
                 length=len(typed.data) + len(typed.keys),
                 redacted=redacted,
@@ -465,10 +442,12 @@ class Session:
                 author=request.author or transport,
                 request_id=request.request_id,
             )
-            cut = 0 if redacted else max(0, len(typed.data) - MAX_LOGGED_INPUT)
-            draft = Draft(OURS, Event(input=said, truncated_bytes=cut))
+            draft = Draft(OURS, Event(input=said))
             self._running("type into")  # it may have ended while its terminal was looked at
-            seq = await self.log.append([draft], input_id=request.request_id, refusable=True)
+            committed = self.log.append([draft], input_id=request.request_id, refusable=True)
+            if self._watch is not None:  # at once: no idleness of before may come behind the input
+                self._watch.typed(typed)
+            seq = await committed
             await self._reach(source.send(typed), seq)
             self._delivered[request.request_id] = seq
             if len(self._delivered) > REMEMBERED_INPUTS:
@@ -501,7 +480,10 @@ class Session:
             source = self._running("interrupt")
             self._private.interrupted = self._clock()
             said = Input(interrupt=True, author=author)
-            seq = await self.log.append([Draft(OURS, Event(input=said))], row=self.row(), refusable=True)
+            committed = self.log.append([Draft(OURS, Event(input=said))], row=self.row(), refusable=True)
+            if self._watch is not None:
+                self._watch.typed(None)
+            seq = await committed
             await self._reach(source.interrupt(), seq)
             return seq
 
@@ -582,6 +564,7 @@ class Session:
 
     async def detach(self) -> None:
         """The server goes."""
+        self.unwatch()
         self.files.close()
         if self.source is not None:
             await self.source.detach()

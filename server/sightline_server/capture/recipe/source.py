@@ -23,6 +23,7 @@ from sightline.v1.session_service_pb2 import CreateRequest
 
 from sightline_server.capture import processes
 from sightline_server.capture.base import Answer, Answering, Ending, Sink, Source, Typed
+from sightline_server.capture.foreground import OnTty, Tty
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.recipe.plan import RESULT_VARIABLE, Plan
 from sightline_server.capture.recipe.programs import KILL_GRACE, Programs
@@ -126,6 +127,10 @@ class RecipeSource:
 
     async def echo_is_off(self) -> bool:
         return self._command is not None and await self._command.echo_is_off()
+
+    def tty(self) -> Tty | None:
+        """See `OnTty`."""
+        return self._command.tty() if isinstance(self._command, OnTty) else None
 
     async def interrupt(self) -> None:
         await self._until_settled()

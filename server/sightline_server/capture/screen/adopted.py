@@ -18,6 +18,7 @@ from sightline.v1.session_pb2 import Screen, SessionKind, Snapshot
 from sightline_server import errors
 from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Typed
+from sightline_server.capture.foreground import Tty
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.processes import Identity
 from sightline_server.capture.screen import discovery
@@ -105,6 +106,10 @@ class AdoptedSource:
     async def echo_is_off(self) -> bool:
         """See `Source`."""
         return self._present().echo_is_off()
+
+    def tty(self) -> Tty | None:
+        """See `OnTty`."""
+        return Tty(self._held.window.tty, self._held.window.program) if self._held else None
 
     async def interrupt(self) -> None:
         """See `Source`."""

@@ -12,6 +12,7 @@ from sightline.v1.session_pb2 import Screen, SessionKind, Snapshot, Typescript
 from sightline_server import errors
 from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Typed
+from sightline_server.capture.foreground import Tty
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.screen import discovery
 from sightline_server.capture.screen.client import ScreenProgram
@@ -77,6 +78,10 @@ class RecordedSource(TypescriptSource):
         """See `Source`."""
         await self._find_terminal()
         return self._present().echo_is_off()
+
+    def tty(self) -> Tty | None:
+        """See `OnTty`. `script` has the window; its terminal is found behind it."""
+        return Tty(self._hand.window.tty, self._hand.window.program) if self._hand else None
 
     async def interrupt(self) -> None:
         """See `Source`."""

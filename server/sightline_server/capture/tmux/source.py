@@ -17,6 +17,7 @@ from sightline.v1.session_pb2 import Snapshot
 from sightline_server import errors
 from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Typed
+from sightline_server.capture.foreground import Tty
 from sightline_server.capture.inotify import APPEARED, Inotify, Watch
 from sightline_server.capture.processes import Identity
 from sightline_server.capture.pump import Pump
@@ -66,6 +67,10 @@ class PaneSource:
     async def echo_is_off(self) -> bool:
         """See `Source`."""
         return await self._present().echo_is_off()
+
+    def tty(self) -> Tty | None:
+        """See `OnTty`."""
+        return Tty(self._held.tty, self._held.program) if self._held else None
 
     async def interrupt(self) -> None:
         """See `Source`."""

@@ -31,6 +31,7 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot
 from sightline_server import errors
 from sightline_server.capture import processes, relay, relay_link
 from sightline_server.capture.base import Ending, Sink, Typed
+from sightline_server.capture.foreground import Tty
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.relay_link import Started
 from sightline_server.capture.tmux.keys import END_OF_FILE, INTERRUPT, key_bytes
@@ -138,6 +139,12 @@ class HeldSource:
             finally:
                 os.close(fd)
         return False
+
+    def tty(self) -> Tty | None:
+        """See `OnTty`."""
+        with suppress(OSError):
+            return Tty(self._terminal(), self._launcher())
+        return None
 
     async def interrupt(self) -> None:
         """See `Source`."""

@@ -48,6 +48,7 @@ class Observation:
         confidence: how sure, from 0 to 1. Below 0.5 it only fills a gap: it never takes the place of another state.
         evidence: what was seen, line by line; cut by whoever keeps it.
         provenance: as in `StateChanged`, where it is not the usual one of `trust`.
+        fresh: seconds for which it stands against those who are trusted less; None: as usual for `trust` (`judge.FRESH`).
     """
 
     trust: Trust
@@ -58,6 +59,7 @@ class Observation:
     confidence: float = 1.0
     evidence: Sequence[str] = ()
     provenance: str = ""
+    fresh: float | None = None
 
     @property
     def said_by(self) -> str:
