@@ -38,8 +38,8 @@ class CommandSource:
     """A program of one session.
 
     For `start` it needs `argv` (not empty), `env` (all of the program's environment; `SIGHTLINE_SESSION_ID` is added), `cwd`
-    (absolute) and `stdin_open`; a source that resumes needs none of these. `given` is what its stdin begins with, and ends with where
-    it is not open.
+    (absolute) and `stdin_open`; a source that resumes needs none of these. `given` is what its stdin begins with, and all of it
+    where it is not open.
     """
 
     kind = SessionKind.SESSION_KIND_COMMAND

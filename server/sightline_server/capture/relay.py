@@ -38,6 +38,8 @@ TYPE_CHECKING = False  # importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Spec = tuple[list[bytes], dict[bytes, bytes], bytes, bool, bytes]
+
 SEGMENT_BYTES = 4 * 1024 * 1024
 SEGMENTS = 8  # of a command's channel, unread: 32 MiB; then the program waits
 PANE_SEGMENTS = 64  # of a pane, unread: 256 MiB, 5 s of the fastest flood that tmux manages; then bytes are lost
@@ -83,8 +85,8 @@ def encode_spec(argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdin_op
     return b"%d\0%s" % (len(body), body)
 
 
-def decode_spec(spec: bytes) -> tuple[list[bytes], dict[bytes, bytes], bytes, bool, bytes]:
-    """The other way: argv, environment, directory, whether stdin is open, what it begins with. Raises ValueError when some of it is missing."""
+def decode_spec(spec: bytes) -> Spec:
+    """The other way: argv, environment, directory, whether stdin is open, what it begins with. Raises ValueError when it is cut."""
     size, _, body = spec.partition(b"\0")
     if not size or int(size) != len(body):
         raise ValueError("the spec is cut short")
@@ -411,13 +413,12 @@ class Command:
         self.status: int | None = None  # as waitpid gives it
         self.told = False  # the file `exit` is written
 
-    def start(
-        self, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdin_open: bool, umask: int, given: bytes = b""
-    ) -> None:
+    def start(self, spec: Spec, umask: int) -> None:
         """Starts the program in a session of its own, with the signals as a login shell has them. Raises OSError.
 
         What is given to stdin stands there before the program runs: no death of anybody can come between.
         """
+        argv, env, cwd, stdin_open, given = spec
         null = posix.open("/dev/null", posix.O_RDWR)
         feed = null
         if stdin_open:
@@ -525,17 +526,17 @@ class Command:
 def run_command(directory: str, umask: int) -> int:
     """Mode `command`."""
     with open(0, "rb", closefd=False) as file:
-        argv, env, cwd, stdin_open, given = decode_spec(file.read())
+        spec = decode_spec(file.read())
     null = posix.open("/dev/null", posix.O_RDONLY)
     posix.dup2(null, 0)
     posix.close(null)
     command = Command(directory)
     try:
-        command.start(argv, env, cwd, stdin_open, umask, given)
+        command.start(spec, umask)
     except OSError as error:
         command.files.put("exit", error_text(error))
         return 127
-    del argv, env, given
+    del spec
     command.follow()
     return 0
 

@@ -1,7 +1,7 @@
 """How each agent is started so that it tells in lines what it does, as data; and what becomes of a request to run one. No I/O.
 
-Words are added to a command only where its program is the agent's own; any other (`cat recording.jsonl`, a wrapper) runs as it is. A prompt
-goes to stdin wherever the program reads it there: it can then never be taken for a flag, and stands in no list of processes.
+Words are added to a command only where its program is the agent's own; any other (`cat recording.jsonl`, a wrapper) runs as it is.
+A prompt goes to stdin wherever the program reads it there: it can then never be taken for a flag.
 """
 
 from __future__ import annotations
