@@ -424,6 +424,10 @@ class CursorAhead(BeyondLog):
     text = "the cursor is at {seq} and the log of session {session!r} ends at {head}: it is not a cursor of this log"
 
 
+class EventAhead(BeyondLog):
+    text = "there is no event {seq} in session {session!r} yet: its log ends at {head}"
+
+
 class SequenceGap(BeyondLog):
     text = (
         "the next event of producer {producer!r} in session {session!r} is number {expected}, and the call begins with "
@@ -519,6 +523,13 @@ class DatabaseDamaged(Damaged):
     text = (
         "{path} is damaged where this is kept ({problem}): the rest of it can be read; "
         "`sqlite3 {path} .recover` may save more, after the server was stopped"
+    )
+
+
+class WholeGone(Damaged):
+    text = (
+        "event {seq} of session {session!r} was cut to fit the log, and the {missing} bytes that were cut off are not there any "
+        "more, or damaged: what fits is in the log"
     )
 
 

@@ -277,6 +277,49 @@ class Client:
         request = v1.CreateRequest(name=name, labels=labels, screen=Screen(name=target, window=window), request_id=_id(request_id))
         return (await self._call(self.stub.Create, request)).session
 
+    async def adopt_agent(
+        self,
+        agent: str = "",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        pid: int = 0,
+        cwd: str | os.PathLike[str] | None = None,
+        pane: str = "",
+        socket_path: str = "",
+        keep_raw: bool = False,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> Session:
+        """Follows an agent that runs already by the transcript it writes, from its beginning, until the agent ends or `release`.
+
+        The agent is named by one of `path`, `pid`, `cwd` and `pane`; by none of them the one that runs is meant. Named by `pid` or `cwd`
+        its tmux pane is followed with it, where it runs in one: the session then has the terminal's bytes, and can be typed into.
+
+        Args:
+            agent: the family: `claude`, `codex`, `gemini`, `qwen` or `opencode`; empty: the one that is found.
+            path: its transcript; of opencode the URL of its server, such as `http://127.0.0.1:4096`.
+            pid: its process.
+            cwd: the directory it works in.
+            pane: the tmux pane it runs in, or will: `session:window.pane`, or an id such as `%3`. Needs `agent`.
+            socket_path: of the pane's tmux server; empty: the user's default one.
+            keep_raw: events carry the agent's own lines in `raw`.
+            name: as in `create`.
+            labels: as in `create`.
+            request_id: as in `create`.
+        """
+        request = v1.CreateRequest(name=name, labels=labels, keep_raw=keep_raw, request_id=_id(request_id), agent={"name": agent})
+        if pane:
+            request.tmux.CopyFrom(Tmux(target=pane, socket_path=socket_path))
+        else:
+            request.transcript.pid = pid
+            request.env.update(requests.configured())
+            if path is not None:
+                request.transcript.path = requests.absolute_or_url(path)
+            if cwd is not None:
+                request.cwd = requests.absolute(cwd)
+        return (await self._call(self.stub.Create, request)).session
+
     async def watch_directory(self, path: str | os.PathLike[str], *, host: str = "") -> v1.Directory:
         """Makes every typescript in a directory a session, from now on and over restarts: what is being written, and new ones."""
         request = v1.WatchDirectoryRequest(path=os.fspath(path) if host else requests.absolute(path), host=host)
@@ -412,7 +455,7 @@ class Client:
             kinds: as in `subscribe`.
             sources: as in `subscribe`.
             channels: as in `subscribe`.
-            full: instead the one event of this `seq`, in parts under 1 MiB each.
+            full: instead the one event of this `seq`, whole, also when it was cut to fit the log (`truncated_bytes`).
             page_size: events asked for at a time; 0: the server's choice.
         """
         request = v1.ListEventsRequest(
@@ -422,15 +465,19 @@ class Client:
             full=full,
             page_size=page_size,
         )
+        parts: list[bytes] = []
         while True:
             page = await self._call(self.stub.ListEvents, request)
             if page.HasField("gap"):
                 yield page.gap
             for event in page.events:
                 yield event
+            parts.append(page.part)
             if not page.next_page_token:
-                return
+                break
             request.page_token = page.next_page_token
+        if any(parts):
+            yield Event.FromString(b"".join(parts))
 
     async def snapshot(self, session: SessionRef) -> Snapshot:
         """The screen of a terminal session, as text and as bytes that draw it."""

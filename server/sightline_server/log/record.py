@@ -14,6 +14,7 @@ from sightline.v1.session_service_pb2 import SubscribeResponse
 
 NANOSECONDS = 1_000_000_000  # in a second
 MAX_EVENT = 1024 * 1024  # bytes of one encoded event
+MAX_ENTRY = MAX_EVENT + 4  # bytes of it framed
 MAX_CHUNK = 64 * 1024  # bytes of program output in one event
 ENTRY_TAG = bytes([SubscribeResponse.DESCRIPTOR.fields_by_name["events"].number << 3 | 2])
 OUTPUT_KIND = Event.DESCRIPTOR.fields_by_name["output"].number

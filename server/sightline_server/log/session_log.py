@@ -13,7 +13,8 @@ from sightline.v1.event_pb2 import Channel, Event
 
 from sightline_server.log import record
 from sightline_server.log.committer import Committer, Refusal
-from sightline_server.storage.contract import Block, Bounds, Commit, SessionRow, SourcePosition
+from sightline_server.log.cutting import fitting
+from sightline_server.storage.contract import Block, Bounds, Commit, Part, SessionRow, SourcePosition
 
 TAIL_BYTES = 1024 * 1024  # of the newest blocks kept in memory, so that those who follow live share one copy
 
@@ -176,6 +177,10 @@ class SessionLog:
         """The block that holds `seq`, or the last before it."""
         return self._store.block_with(self.number, seq)
 
+    def whole_part(self, seq: int, place: int) -> Part | None:
+        """Piece `place`, from 0, of an event that was cut to fit; None: it is not kept."""
+        return self._store.whole_part(self.number, seq, place)
+
     def input_seq(self, request_id: str) -> int | None:
         """Where the input with this request id stands, if it was committed."""
         return self._store.input_seq(self.number, request_id)
@@ -237,12 +242,16 @@ class SessionLog:
         entries: list[bytes] = []
         index: list[bytes] = []
         self._new_sources = dict(self._sources)
+        wholes: list[bytes] = []
         for staged in self._staged:
             last_time = max(last_time, staged.time)
             first_time = first_time or last_time
             for draft in staged.drafts:
                 seq += 1
-                entry, kind, channel = self._encode(draft, seq, last_time)
+                entry, kind, channel, whole = self._encode(draft, seq, last_time)
+                if whole:
+                    wholes.append(whole)
+                    commit.wholes.append((self.number, seq, whole))
                 entries.append(entry)
                 index.append(record.INDEX.pack(len(entry), kind, self._source(draft.source).source_id, channel))
             staged.last_seq = seq
@@ -262,22 +271,25 @@ class SessionLog:
                 last_seq=seq,
                 first_time=first_time,
                 last_time=last_time,
-                offset=self._bounds.end_offset,
+                offset=self._bounds.end_offset + sum(map(len, wholes)),  # they take room like the log's own bytes
                 data=b"".join(entries) if len(entries) > 1 else entries[0],
                 index=b"".join(index),
             )
             commit.blocks.append((self.number, self._block))
 
-    def _encode(self, draft: Draft, seq: int, time: int) -> tuple[bytes, int, int]:
+    def _encode(self, draft: Draft, seq: int, time: int) -> tuple[bytes, int, int, bytes]:
         if draft.event is None:
             head = record.output_head(self._head_start, seq, time, self._head_source(draft.source), draft.source_time)
-            return record.output_entry(head, draft.channel, draft.data), record.OUTPUT_KIND, draft.channel
+            return record.output_entry(head, draft.channel, draft.data), record.OUTPUT_KIND, draft.channel, b""
         event = draft.event
         event.session_id = self.session_id
         event.seq = seq
         event.time.seconds, event.time.nanos = divmod(time, NANOSECONDS)
         event.source = draft.source
-        return record.encode(event)
+        entry, kind, channel = record.encode(event)
+        if len(entry) <= record.MAX_ENTRY:
+            return entry, kind, channel, b""
+        return *record.encode(fitting(event, record.MAX_EVENT)), event.SerializeToString()
 
     def _head_source(self, source: str) -> bytes:
         head = self._head_sources.get(source)

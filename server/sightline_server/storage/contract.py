@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+PART_BYTES = 512 * 1024  # of a whole event, read at a time
 SMALL_BYTES = 4096  # of a block: at most so many are merged with their neighbours, sooner or later
 
 
@@ -166,6 +167,19 @@ class LogHead:
     live: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a whole event.
+
+    Attributes:
+        data: `PART_BYTES` of it, or what is left.
+        is_last: there are no more.
+    """
+
+    data: bytes
+    is_last: bool
+
+
 @dataclass(slots=True)
 class Commit:
     """What one transaction writes: all of it, or nothing.
@@ -175,12 +189,14 @@ class Commit:
         positions: sources and how far they are read now.
         inputs: (session number, request id, seq) of inputs that must not be typed twice.
         rows: session rows, new or changed.
+        wholes: (session number, seq, bytes) of events that are too large for their block: kept for as long as that is.
     """
 
     blocks: list[tuple[int, Block]] = field(default_factory=list)
     positions: list[SourcePosition] = field(default_factory=list)
     inputs: list[tuple[int, str, int]] = field(default_factory=list)
     rows: list[SessionRow] = field(default_factory=list)
+    wholes: list[tuple[int, int, bytes]] = field(default_factory=list)
 
 
 class Reader(Protocol):
@@ -243,6 +259,10 @@ class Store(Protocol):
 
     def block_with(self, number: int, seq: int) -> Block | None:
         """The block that holds `seq`, else the last one before it; None: there is none."""
+        ...
+
+    def whole_part(self, number: int, seq: int, place: int) -> Part | None:
+        """Piece `place`, from 0, of a whole event; None: there is none, or it is damaged."""
         ...
 
     def bounds(self, number: int) -> Bounds:

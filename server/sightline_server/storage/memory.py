@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from sightline_server.storage.contract import (
+    PART_BYTES,
     SMALL_BYTES,
     Block,
     Bounds,
@@ -20,6 +21,7 @@ from sightline_server.storage.contract import (
     EndedTotals,
     LogHead,
     Outline,
+    Part,
     SessionRow,
     SourcePosition,
 )
@@ -34,6 +36,7 @@ class MemoryStore:
         self._bounds: dict[int, Bounds] = {}
         self._positions: dict[tuple[int, int], SourcePosition] = {}
         self._inputs: dict[tuple[int, str], int] = {}
+        self._wholes: dict[tuple[int, int], bytes] = {}
         self._hidden: set[int] = set()
         self._merged: set[int] = set()
         self._last_number = 0
@@ -56,6 +59,7 @@ class MemoryStore:
             self._bounds[number] = dataclasses.replace(
                 kept, head_seq=block.last_seq, end_offset=block.offset + len(block.data), last_time=block.last_time
             )
+        self._wholes.update(((number, seq), whole) for number, seq, whole in commit.wholes)
         for position in commit.positions:
             self._positions[position.number, position.source_id] = position
         for number, request_id, seq in commit.inputs:
@@ -79,6 +83,11 @@ class MemoryStore:
         blocks = self._blocks.get(number, [])
         place = bisect.bisect_right(blocks, seq, key=lambda block: block.first_seq)
         return blocks[place - 1] if place else None
+
+    def whole_part(self, number: int, seq: int, place: int) -> Part | None:
+        whole = self._wholes.get((number, seq), b"")
+        data = whole[place * PART_BYTES : (place + 1) * PART_BYTES]
+        return Part(data, is_last=(place + 1) * PART_BYTES >= len(whole)) if data else None
 
     def bounds(self, number: int) -> Bounds:
         return self._bounds.get(number, Bounds())
@@ -156,6 +165,7 @@ class MemoryStore:
             self._bounds.pop(number, None)
         self._positions = {key: value for key, value in self._positions.items() if key[0] not in self._hidden}
         self._inputs = {key: value for key, value in self._inputs.items() if key[0] not in self._hidden}
+        self._wholes = {key: value for key, value in self._wholes.items() if key[0] not in self._hidden}
         self._merged -= self._hidden
         self._hidden.clear()
 
@@ -169,6 +179,9 @@ class MemoryStore:
         if count:
             last = blocks[count - 1]
             self._blocks[number] = blocks[count:]
+            gone = [key for key in list(self._wholes) if key[0] == number and key[1] <= last.last_seq]
+            for key in gone:
+                del self._wholes[key]
             self._bounds[number] = dataclasses.replace(
                 self._bounds[number], oldest_seq=last.last_seq + 1, oldest_offset=last.offset + len(last.data)
             )

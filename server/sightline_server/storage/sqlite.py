@@ -12,18 +12,28 @@ import logging
 import os
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sightline_server.errors import CannotStore, CorruptDatabase, DatabaseDamaged, DiskFull
 from sightline_server.storage import layout
-from sightline_server.storage.contract import SMALL_BYTES, Block, Bounds, Commit, SessionRow, SourcePosition, new_epoch
+from sightline_server.storage.contract import (
+    SMALL_BYTES,
+    Block,
+    Bounds,
+    Commit,
+    Part,
+    SessionRow,
+    SourcePosition,
+    new_epoch,
+)
 from sightline_server.storage.layout import (
     INSERT_BLOCK,
     NOTE_ENDED,
     ROW_COLUMNS,
     bounds_of,
+    first_seq_of,
     is_whole,
     row_ids,
     to_row,
@@ -103,6 +113,7 @@ class SqliteStore(SqliteUpkeep):
         for block_id, position, length, index, checksum in rows:
             if not is_whole(index, self._files.read(number, Place(last.file, position, length)), length, checksum):
                 self._hot.execute("DELETE FROM block WHERE id BETWEEN ? AND ?", (block_id, row_ids(number)[1]))
+                self._wholes.remove(number, behind=first_seq_of(block_id) - 1)
                 self._hot.execute(f"{NOTE_ENDED} AND s.number=?", (number,))
                 del self._last_places[number]
                 return
@@ -128,12 +139,16 @@ class SqliteStore(SqliteUpkeep):
     def commit(self, commit: Commit) -> None:
         try:
             self._commit(commit)
-        except (sqlite3.OperationalError, OSError) as error:  # somebody else's lock, no descriptor left, a disk gone read-only
-            raise CannotStore(path=self._path, problem=error) from error
+        except Exception as error:
+            for number, seq, _ in commit.wholes:  # they may have taken the room that was missing
+                self._wholes.remove_one(number, seq)
+            if isinstance(error, (sqlite3.OperationalError, OSError)):  # somebody's lock, no descriptor, a disk gone read-only
+                raise CannotStore(path=self._path, problem=error) from error
+            raise
 
     def _commit(self, commit: Commit) -> None:
         hot = self._hot
-        places = self._write_large(commit.blocks)
+        places = self._write_large(commit)
         with transaction(hot, self._path):
             if commit.rows:
                 hot.executemany(
@@ -161,23 +176,31 @@ class SqliteStore(SqliteUpkeep):
                 self._ended_changes += 1
                 self._has_unmerged = True
 
-    def _write_large(self, blocks: Sequence[tuple[int, Block]]) -> list[Place | None]:
+    def _write_large(self, commit: Commit) -> list[Place | None]:
         """Writes what does not go into rows. A failed commit leaves these bytes unnamed, and the next block overwrites them."""
         places: list[Place | None] = []
         ends: dict[int, Place] = {}
-        for number, block in blocks:
-            if len(block.data) <= INLINE_BYTES:
-                places.append(None)
-                continue
-            last = ends.get(number) or self._last_place(number)
-            try:
+        with self._room_for_files():
+            for number, seq, whole in commit.wholes:
+                self._wholes.write(number, seq, whole)
+            for number, block in commit.blocks:
+                if len(block.data) <= INLINE_BYTES:
+                    places.append(None)
+                    continue
+                last = ends.get(number) or self._last_place(number)
                 ends[number] = self._files.append(number, block.first_seq, block.data, last)
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise DiskFull(path=self._path) from error
-                raise
-            places.append(ends[number])
+                places.append(ends[number])
         return places
+
+    @contextlib.contextmanager
+    def _room_for_files(self) -> Iterator[None]:
+        """A full disk becomes `DiskFull`."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(path=self._path) from error
+            raise
 
     def _last_place(self, number: int) -> Place | None:
         """Where the last large block ends, if there is one among the newest: else the next one begins a file."""
@@ -197,6 +220,9 @@ class SqliteStore(SqliteUpkeep):
 
     def block_with(self, number: int, seq: int) -> Block | None:
         return self._blocks.block_with(number, seq)
+
+    def whole_part(self, number: int, seq: int, place: int) -> Part | None:
+        return self._wholes.part(number, seq, place)
 
     def bounds(self, number: int) -> Bounds:
         try:

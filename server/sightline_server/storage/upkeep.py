@@ -27,6 +27,7 @@ from sightline_server.storage.layout import (
 )
 from sightline_server.storage.reserve import Reserve
 from sightline_server.storage.segments import SegmentFiles
+from sightline_server.storage.wholes import WholeFiles
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class SqliteUpkeep:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._files = SegmentFiles(path.with_name(path.name + ".blocks"))
+        self._wholes = WholeFiles(path.with_name(path.name + ".blocks"))
         self._upkeep: sqlite3.Connection
         self._beside: sqlite3.Connection
         self._unchecked = 0  # bytes committed since the last checkpoint
@@ -163,6 +165,7 @@ class SqliteUpkeep:
         self._ended_changes += 1
         if file is not None:
             self._files.remove_before(number, file)
+            self._wholes.remove(number, before=bounds.oldest_seq if bounds.head_seq else up_to_seq + 1)
         return bounds
 
     def _remove(self, number: int, last_id: int, max_bytes: int, max_rows: int, up_to_seq: int = 1 << 62) -> tuple[int, int | None]:
@@ -243,6 +246,7 @@ class SqliteUpkeep:
         yield False
         self._unchecked = 0
         self._files.sync()  # before the rows that name those bytes are made durable
+        self._wholes.sync()
         self._checkpoint(self._beside, "PASSIVE")  # beside the commits: most of the work, all of the waiting for the disk
         if size_of(Path(f"{self._path}-wal")) >= RESTART_BYTES:
             yield False

@@ -6,9 +6,9 @@ import base64
 import binascii
 
 from sightline.v1.session_pb2 import Cursor
-from sightline.v1.session_service_pb2 import ListEventsRequest, ListEventsResponse
+from sightline.v1.session_service_pb2 import GapReason, ListEventsRequest, ListEventsResponse
 
-from sightline_server.errors import BadField, BadPageToken, NotYetBuilt
+from sightline_server.errors import BadField, BadPageToken, EventAhead, WholeGone
 from sightline_server.log.session_log import SessionLog
 from sightline_server.subscription import filter as filters
 from sightline_server.subscription.asked import check_reference
@@ -24,7 +24,7 @@ MAX_LOOK = 4 * 1024 * 1024  # bytes of log that a page looks through before it i
 def page(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
     """One page of a log."""
     if request.full:
-        raise NotYetBuilt(what="giving one event in parts")
+        return _part(request, log)
     if request.page_size > MAX_PAGE:
         raise BadField(field="page_size", problem=f"at most {MAX_PAGE}")
     filters.check(request.filter)
@@ -51,6 +51,33 @@ def page(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
     if position.seq < log.head_seq:
         response.next_page_token = write_token(position.cursor())
     return response
+
+
+def _part(request: ListEventsRequest, log: SessionLog) -> ListEventsResponse:
+    """The next part of one event as it was before it was cut. In its page token `seq` counts the parts that were given."""
+    check_reference("session", request.session)
+    seq = request.full
+    given = read_token(request.page_token) if request.page_token else Cursor(session_id=log.session_id, epoch=log.epoch)
+    if given.session_id != log.session_id:
+        raise BadPageToken
+    check_cursor(Cursor(epoch=given.epoch), log)
+    if seq > log.head_seq:
+        raise EventAhead(seq=seq, session=log.session_id, head=log.head_seq)
+    position = Position(log, seq - 1)
+    event = None
+    if not position.is_before_gone:
+        entries = position.take(max_entries=1)
+        event = ListEventsResponse.FromString(entries).events[0] if entries else None
+    if event is None:
+        gap = position.skip_gone() or position.skip_to(seq, GapReason.GAP_REASON_RETENTION)
+        return ListEventsResponse(gap=gap)
+    if not event.truncated_bytes:
+        return ListEventsResponse(part=event.SerializeToString())
+    part = log.whole_part(seq, given.seq)
+    if part is None:
+        raise WholeGone(seq=seq, session=log.session_id, missing=event.truncated_bytes)
+    given.seq += 1
+    return ListEventsResponse(part=part.data, next_page_token="" if part.is_last else write_token(given))
 
 
 def write_token(cursor: Cursor) -> str:

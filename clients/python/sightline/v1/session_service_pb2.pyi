@@ -1514,7 +1514,10 @@ class ListEventsRequest(_message.Message):
     after_seq: _builtins.int
     """Only events behind this one; 0: from the oldest kept."""
     full: _builtins.int
-    """Give this one event in parts, each under 1 MiB, one a page, joined by the reader; 0: no."""
+    """Give this one event whole, also when it was cut to fit the log: in parts, one a page (`ListEventsResponse.part`); 0: no.
+    The other fields, but for `page_token`, count for nothing then.
+    OUT_OF_RANGE: the log does not reach so far. DATA_LOSS: what was cut off is not there any more, or damaged.
+    """
     @_builtins.property
     def filter(self) -> Global___Filter:
         """Which events; unset: all."""
@@ -1546,8 +1549,11 @@ class ListEventsResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next page; empty: these were the last for now."""
+    part: _builtins.bytes
+    """With `full`: the next piece of the encoded `Event`, under 1 MiB. Those of all pages, joined, are the event."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
         """The events."""
@@ -1562,10 +1568,11 @@ class ListEventsResponse(_message.Message):
         events: _abc.Iterable[_event_pb2.Event] | None = ...,
         next_page_token: _builtins.str = ...,
         gap: Global___Gap | None = ...,
+        part: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "gap", b"gap", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "gap", b"gap", "next_page_token", b"next_page_token", "part", b"part"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
