@@ -16,6 +16,7 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot
 
 from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Source, Typed
+from sightline_server.capture.foreground import OnTty, Tty
 from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.processes import Identity
 from sightline_server.capture.transcript import agents, notes
@@ -150,6 +151,10 @@ class AgentTerminal:
     async def echo_is_off(self) -> bool:
         """See `Source`."""
         return await self._terminal.echo_is_off()
+
+    def tty(self) -> Tty | None:
+        """See `OnTty`."""
+        return self._terminal.tty() if isinstance(self._terminal, OnTty) else None
 
     async def interrupt(self) -> None:
         """See `Source`."""

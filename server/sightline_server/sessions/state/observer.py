@@ -194,7 +194,7 @@ class Observer:
             if self._group:  # what another program has shown or said of itself is the past; a shell's marks are not
                 self.judge.withdraw(Trust.SCREEN, now)
             self._group = seen.group
-            self.agent = self._given_agent or process.agent_of(seen)
+            self.agent = process.agent_of(seen) or ("" if process.is_shell(seen) else self._given_agent)
         self.judge.saw(process.of_foreground(seen, command_runs=self._mark == "C"), now, made=begun)
 
     def _take_screen(self, screen: Look, begun: float, now: float, *, quiet: bool) -> bool:

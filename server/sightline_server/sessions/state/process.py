@@ -96,7 +96,7 @@ RULES: Sequence[Rule] = (
 def of_foreground(seen: Foreground, *, command_runs: bool = False) -> Observation:
     """What a look at the foreground says. `command_runs`: the shell says by its marks that it runs a command."""
     name = program_of(seen)
-    facts = Facts(seen, name, is_shell(seen, name), command_runs)
+    facts = Facts(seen, name, is_shell(seen), command_runs)
     rule = next(rule for rule in RULES if rule.holds(facts))
     mode = f"{'whole lines' if seen.by_line else 'each key'}, echo {'on' if seen.echo else 'off'}, {seen.unread} bytes unread"
     does = "waits for input" if seen.reads else "sleeps" if seen.asleep else "runs"
@@ -123,9 +123,9 @@ def agent_of(seen: Foreground) -> str:
     return choose.family_of(seen.argv) or choose.family_of([program_of(seen)])
 
 
-def is_shell(seen: Foreground, name: str) -> bool:
+def is_shell(seen: Foreground) -> bool:
     """Whether it is a shell that takes commands from the terminal, not from a file or its own words."""
-    if name not in EDITING_SHELLS | PLAIN_SHELLS:
+    if program_of(seen) not in EDITING_SHELLS | PLAIN_SHELLS:
         return False
     return not any(word == "-c" or not word.startswith("-") for word in _operands(seen.argv))
 
