@@ -15,6 +15,8 @@ from sightline_server.decode.agents.json_lines import span
 from sightline_server.decode.agents.tools import as_text
 
 PERMISSION = "permission_prompt"  # what such a notification is called; the requests that hooks tell of begin with it
+TURNS = {"UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest", "Stop", "StopFailure"}
+OUTSIDE = {"SessionStart", "SessionEnd"}  # no turn goes on beyond these
 _ABOUT = ("message", "error", "reason", "source", "trigger", "last_assistant_message", "agent_type", "subject", "task_subject")
 
 
@@ -35,20 +37,31 @@ class ClaudeHooks(ClaudeParts):
     def _object(self, one: dict[str, Any], line: bytes) -> bool:
         name = one["hook_event_name"]
         agent_id = str(one.get("agent_id") or "")
-        parent = self._agents.get(agent_id, agent_id)
         prompt_id = str(one.get("prompt_id") or "")
+        conversation = self.conversation
+        if name in OUTSIDE or (name in TURNS and not agent_id and prompt_id and prompt_id != conversation.turn_id):
+            self._lost()  # nothing is called when a person interrupts
         if name == "UserPromptSubmit":
             self._prompted(one["prompt"], prompt_id)
-            self.conversation.turn_id = ""
             return True
-        self.conversation.turn_id = prompt_id
+        if name in TURNS and not agent_id:
+            conversation.begin_turn(turn_id=prompt_id)
+        turn_id = conversation.turn_id
+        conversation.turn_id = prompt_id or turn_id  # subagents in the background go on with their turn when it is over
         try:
-            self._hook(name, one, line, parent)
+            self._hook(name, one, line, self._agents.get(agent_id, agent_id))
         finally:
-            self.conversation.turn_id = ""
+            if conversation.turn_id:
+                conversation.turn_id = turn_id
         return True
 
+    def _lost(self) -> None:
+        if self.conversation.turn_id:
+            self.conversation.end_turn(Outcome.OUTCOME_LOST)
+
     def _prompted(self, prompt: str, prompt_id: str) -> None:
+        if type(prompt) is not str:
+            raise TypeError
         self.conversation.begin_turn(prompt, turn_id=prompt_id)
         role = Role.ROLE_SYSTEM if prompt.startswith("<task-notification>") else Role.ROLE_USER
         self.conversation.message(prompt, role=role)

@@ -130,7 +130,7 @@ class ClaudeParts(Decoder):
     # --- what it asks
 
     def _asks(self, request_id: str, name: str, given: object, call_id: str, why: str = "", *, lasting: bool = False) -> None:
-        """The agent waits for a person: for a permission, or an answer. `lasting`: a permission for the time to come is on offer."""
+        """The agent waits for a person: for a permission, or an answer. `lasting`: also one for the time to come."""
         asks = given if isinstance(given, dict) else {}
         questions = asks.get("questions")
         if name == QUESTION and isinstance(questions, list):

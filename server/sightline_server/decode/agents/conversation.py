@@ -14,6 +14,8 @@ from functools import lru_cache
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.event_pb2 import (
+    ROLE_ASSISTANT,
+    TOOL_STATUS_UNKNOWN,
     AgentInfo,
     Error,
     ErrorOrigin,
@@ -28,9 +30,7 @@ from sightline.v1.event_pb2 import (
     RequestOption,
     RequestResolved,
     Role,
-    Thinking,
     ToolCall,
-    ToolResult,
     ToolStatus,
     TurnFinished,
     TurnStarted,
@@ -149,28 +149,22 @@ class Conversation:
             event.turn_id = self.turn_id
         if parent:
             event.parent_tool_call_id = parent
+        return self._add(event)
+
+    def _add(self, event: Event) -> Event:
         if self.time is not None:
-            event.source_time.seconds, event.source_time.nanos = self.time
+            time = event.source_time
+            time.seconds, time.nanos = self.time
         self._events.append(event)
         return event
 
-    def _piece(self, kind: type[Message] | type[Thinking], text: str, message_id: str, role: Role.ValueType, parent: str) -> None:
-        """Adds an event of a message's next piece: by far the most frequent, so all that is alike in them is made once."""
-        form_of = (kind, message_id, role, parent, self.turn_id)
+    # Most events are small and alike, and parsing what is alike in them costs half of setting it: it is made once, as a form.
+
+    def _event(self, parent: str) -> Event:
+        """An event whose payload is still to be set, and which is to be added when it is: a wrong type there raises."""
+        form_of = (parent, self.turn_id)
         form = self._forms.get(form_of)
-        if form is None:
-            if kind is Message:
-                form = self._new_form(form_of, Event(message=Message(role=role, message_id=message_id, delta=True)), parent)
-            else:
-                form = self._new_form(form_of, Event(thinking=Thinking(message_id=message_id, delta=True)), parent)
-        event = Event.FromString(form)
-        if kind is Message:
-            event.message.text = text
-        else:
-            event.thinking.text = text
-        if self.time is not None:
-            event.source_time.seconds, event.source_time.nanos = self.time
-        self._events.append(event)
+        return Event.FromString(self._new_form(form_of, Event(), parent) if form is None else form)
 
     def _new_form(self, form_of: tuple[object, ...], event: Event, parent: str) -> bytes:
         event.source, event.turn_id, event.parent_tool_call_id = self.agent, self.turn_id, parent
@@ -192,16 +186,18 @@ class Conversation:
     def text(self, text: str) -> None:
         self._said = [text]
         self._said_id = ""
+        self._said_size = len(text)
 
     def begin_turn(self, prompt: str = "", *, turn_id: str = "") -> None:
         """An exchange begins. One that is under way is not begun again. `turn_id`: the agent's name for it; empty: its number."""
         if self.turn_id:
             return
+        started = Event(turn_started=TurnStarted(prompt=prompt))  # raises where a line is wrong, before anything is changed
         self.turns += 1
         self.turn_id = turn_id or str(self.turns)
         self.text = self.error = self.stop_reason = ""
         self.outcome = Outcome.OUTCOME_UNSPECIFIED
-        self.emit(Event(turn_started=TurnStarted(prompt=prompt)))
+        self.emit(started)
 
     def next_turn(self) -> None:
         """Another exchange begins before it was told how the one under way ended: the older one is the first that ends."""
@@ -223,6 +219,7 @@ class Conversation:
 
         `text` is the agent's last word where it repeats it; None: what it said last. `usage` None: what was spent.
         """
+        finished = TurnFinished(outcome=outcome, text=text or "", stop_reason=stop_reason)  # raises where a line is wrong
         self.begin_turn()  # an end without a beginning is the end of a turn too
         behind = (self.turn_id, self.text) if self._ending else None
         if behind:
@@ -241,8 +238,9 @@ class Conversation:
         self.spent = Usage()
         if usage is not None:
             self.emit(Event(usage=usage))
+            finished.usage.CopyFrom(usage)
             add_usage(self.total, usage)
-        finished = TurnFinished(outcome=outcome, text=self.text, usage=usage, stop_reason=stop_reason)
+        finished.text = self.text
         self.emit(Event(turn_finished=finished))
         self.turn_id = ""
         self.phase = ""
@@ -258,14 +256,22 @@ class Conversation:
     # --- what is said
 
     def message(
-        self, text: str, message_id: str = "", *, role: Role.ValueType = Role.ROLE_ASSISTANT, delta: bool = False, parent: str = ""
+        self, text: str, message_id: str = "", *, role: Role.ValueType = ROLE_ASSISTANT, delta: bool = False, parent: str = ""
     ) -> None:
         """Text. The main agent's own is its last word: a piece goes behind the pieces of the same id, all else instead of it."""
         if delta:
-            self._piece(Message, text, message_id, role, parent)
+            form_of = (message_id, role, parent, self.turn_id)
+            form = self._forms.get(form_of)
+            if form is None:
+                form = self._new_form(form_of, Event(message=Message(role=role, message_id=message_id, delta=True)), parent)
+            event = Event.FromString(form)
+            event.message.text = text
         else:
-            self.emit(Event(message=Message(role=role, text=text, message_id=message_id)), parent)
-        if role == Role.ROLE_ASSISTANT and not parent:
+            event = self._event(parent)
+            said = event.message
+            said.role, said.text, said.message_id = role, text, message_id
+        self._add(event)
+        if role == ROLE_ASSISTANT and not parent:
             if not (delta and message_id == self._said_id):
                 self._said = [text]
                 self._said_id = message_id
@@ -277,15 +283,15 @@ class Conversation:
 
     def thinking(self, text: str, message_id: str = "", *, delta: bool = False, parent: str = "") -> None:
         """Thinking."""
-        if delta:
-            self._piece(Thinking, text, message_id, Role.ROLE_ASSISTANT, parent)
-        else:
-            self.emit(Event(thinking=Thinking(text=text, message_id=message_id)), parent)
+        event = self._event(parent)
+        said = event.thinking
+        said.text, said.message_id, said.delta = text, message_id, delta
+        self._add(event)
         self.phase = "thinking"
 
     def notice(self, code: str, text: str = "", *, raw: bytes = b"", parent: str = "") -> None:
         """What is neither an error nor any other kind. `code` is a stable word."""
-        form_of = (code, text, parent, self.turn_id)
+        form_of = (code, text, "notice", parent, self.turn_id)
         form = self._forms.get(form_of)
         if form is None:
             event = Event(notice=Notice(code=code, text=text))
@@ -297,9 +303,7 @@ class Conversation:
         event = Event.FromString(form)
         if raw:
             event.raw = raw
-        if self.time is not None:
-            event.source_time.seconds, event.source_time.nanos = self.time
-        self._events.append(event)
+        self._add(event)
 
     def failed(
         self, code: str, message: str, *, fatal: bool = False, origin: ErrorOrigin.ValueType = ErrorOrigin.ERROR_ORIGIN_PROGRAM
@@ -339,18 +343,17 @@ class Conversation:
         """
         if self.knows(call_id):
             return
-        call = ToolCall(
-            tool_call_id=call_id,
-            name=name,
-            kind=tools.kind_of(name),
-            title=title or tools.title_of(name, given),
-            input_json=input_json or tools.as_json(given).encode(),
-            locations=[*tools.places_of(given), *(Location(path=path) for path in places)],
-        )
-        self.emit(Event(tool_call=call), parent)
+        event = self._event(parent)
+        call = event.tool_call
+        call.tool_call_id, call.name, call.kind = call_id, name, tools.kind_of(name)
+        call.title = title or tools.title_of(name, given)
+        call.input_json = input_json or tools.as_json(given).encode()
+        call.locations.extend(tools.places_of(given))
+        call.locations.extend(Location(path=path) for path in places)
+        self._add(event)
         self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
         if len(self.open_calls) > MAX_OPEN:
-            self.result(next(iter(self.open_calls)), ToolStatus.TOOL_STATUS_UNKNOWN)
+            self.result(next(iter(self.open_calls)), TOOL_STATUS_UNKNOWN)
         self.tool_calls += 1
         self.phase = name
 
@@ -360,6 +363,7 @@ class Conversation:
 
     def resume_call(self, call_id: str, name: str, parent: str = "") -> None:
         """A call whose beginning was told elsewhere is open."""
+        ToolCall(tool_call_id=call_id, name=name)  # raises where a type is wrong, as `call` does
         self.open_calls[call_id] = OpenCall(name, self.turn_id, parent)
 
     def partial(self, call_id: str, data: bytes) -> None:
@@ -379,11 +383,16 @@ class Conversation:
         parent: str = "",
     ) -> None:
         """A call's outcome. One that comes after its turn belongs to that turn; a second one is told too: the later is right."""
-        result = ToolResult(tool_call_id=call_id, status=status, content=content, exit_code=exit_code)
+        call = self.open_calls.get(call_id)
+        event = self._event(parent or (call.parent if call else ""))
+        result = event.tool_result
+        result.tool_call_id, result.status, result.content = call_id, status, content
+        if exit_code is not None:
+            result.exit_code = exit_code
         if seconds is not None:
             result.duration.CopyFrom(duration(seconds))
-        call = self.open_calls.pop(call_id, None)
-        event = self.emit(Event(tool_result=result), parent or (call.parent if call else ""))
+        self._add(event)
+        self.open_calls.pop(call_id, None)
         turn_id = call.turn_id if call else self._ended_calls.get(call_id, self.turn_id)
         if turn_id != self.turn_id:
             event.turn_id = turn_id
@@ -396,7 +405,7 @@ class Conversation:
         """Nobody will tell how the open calls went: those of background work may, where only a turn is over."""
         for call_id, call in list(self.open_calls.items()):
             if not (behind_the_turn and (call.background or call.turn_id not in {self.turn_id, ""})):
-                self.result(call_id, ToolStatus.TOOL_STATUS_UNKNOWN, call.so_far.decode("utf-8", "replace"))
+                self.result(call_id, TOOL_STATUS_UNKNOWN, call.so_far.decode("utf-8", "replace"))
 
     def plan(self, entries: Iterable[PlanEntry]) -> None:
         """The whole plan as it stands now; told when it is another than before."""
@@ -420,9 +429,10 @@ class Conversation:
 
     def resolved(self, request_id: str, *, option_id: str = "", text: str = "", author: str = "", cancelled: bool = False) -> None:
         """A request was answered, or is void. One that is not open is not told again."""
-        if self.open_requests.pop(request_id, None) is not None:
+        if request_id in self.open_requests:
             answer = RequestResolved(request_id=request_id, option_id=option_id, text=text, author=author, cancelled=cancelled)
             self.emit(Event(request_resolved=answer))
+            del self.open_requests[request_id]
 
 
 def duration(seconds: float) -> Duration:

@@ -68,3 +68,11 @@ def test_every_line_is_told_once_and_every_turn_and_call_has_its_end(one: Record
     assert set(calls) <= {event.tool_result.tool_call_id for event in events if event.HasField("tool_result")}
     asked = [event.request.request_id for event in events if event.HasField("request")]
     assert asked == [event.request_resolved.request_id for event in events if event.HasField("request_resolved")]
+
+
+@each
+def test_no_line_of_a_recording_is_left_out(one: Recording) -> None:
+    assert one.decoder is not None
+    decoder = one.decoder()
+    for line in one.data.split(b"\n")[:-1]:
+        assert decoder.feed(line + b"\n") or not line.strip(), line
