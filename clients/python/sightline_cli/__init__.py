@@ -1,6 +1,7 @@
 """The command line `sightline`: thin, on the public client.
 
-main        the entry: finds the command, runs it, turns what goes wrong into one line and an exit code
+entry       the console script: `main`, or the hook
+main        finds the command, runs it, turns what goes wrong into one line and an exit code
 command     what a command is, and the kinds of arguments that several share
 codes       exit codes
 
@@ -18,6 +19,7 @@ import_     import; `reading` opens recordings
 serve       serve
 doctor      doctor; `checks` look, `cleaning` removes
 completion  completion
+hook        hook; `hooks` is what happens then
 
 recordings  the formats of recordings: asciicast, typescript, JSON lines, text
 meter       how far long work is, on one line of a terminal

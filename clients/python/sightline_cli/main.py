@@ -25,6 +25,7 @@ from sightline_cli import (
     doctor,
     endings,
     export,
+    hook,
     import_,
     keeping,
     publish,
@@ -46,7 +47,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("steer it", (steer.SEND, answer.ANSWER, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
     ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT, decode.DECODE)),
-    ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, doctor.DOCTOR, completion.COMPLETION)),
+    ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, hook.HOOK, doctor.DOCTOR, completion.COMPLETION)),
 )
 
 OVERVIEW = """\

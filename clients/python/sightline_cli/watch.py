@@ -166,7 +166,8 @@ restarted, watch waits for it and goes on at the exact byte.
 
 A program's stdout goes to stdout and its stderr to stderr, as they were written. With
 several sessions each line begins with [NAME]. An agent's words, tool calls, plans and requests
-are shown as they come; of one in a terminal its screen is, unless --talk is given. Of a terminal the bytes are reproduced; on
+are shown as they come; of one in a terminal its screen is, unless --talk is given. Of a
+terminal the bytes are reproduced; on
 a terminal of yours, questions to the terminal are left out, so that it does not answer.
 Ctrl-C ends watch and never the session; the exit code says nothing of the session's
 (`sightline wait` does).""",
