@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from sightline.v1.event_pb2 import Completed, Event, Outcome
 
 from sightline_server.decode.agents.conversation import Conversation
-from sightline_server.decode.agents.json_lines import Lines, objects
+from sightline_server.decode.agents.json_lines import REFUSED, Lines, decode, objects
 
 UNKNOWN_LINE = "unknown_line"  # an object of a kind that is not known
 NOTHING_NEW = "nothing_new"  # a line of a known kind that adds nothing to what was told: the frame around pieces, their whole
@@ -101,24 +101,35 @@ class Decoder:
 
     def _line(self, line: bytes) -> None:
         self._withheld = False
-        found = objects(line)
-        if found is None:
-            if line.strip():
-                self.lines += 1
-                self.conversation.notice(NOT_JSON, raw=b"" if self._private(line) else line)
+        try:
+            one = decode(line)
+        except REFUSED:
+            one = None
+        if type(one) is dict:
+            self.lines += 1
+            self._one(one, line)
             return
-        self.lines += 1
-        for one in found:
-            before = self.conversation.made()
-            try:
-                understood = self._object(one, line)
-            except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
-                understood = False  # a shape that nobody has seen yet: hostile, or of a version to come
-            if not understood:
-                self.unknown_lines += 1
-                self.conversation.notice(UNKNOWN_LINE, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
-            elif self.conversation.made() == before:
-                self.conversation.notice(NOTHING_NEW, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
+        found = objects(line)
+        if found is not None:
+            self.lines += 1
+            for each in found:
+                self._one(each, line)
+        elif line.strip():
+            self.lines += 1
+            self.conversation.notice(NOT_JSON, raw=b"" if self._private(line) else line)
+
+    def _one(self, one: dict[str, Any], line: bytes) -> None:
+        conversation = self.conversation
+        before = conversation.made()
+        try:
+            if self._object(one, line):
+                if conversation.made() == before:
+                    conversation.notice(NOTHING_NEW, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
+                return
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+            pass  # a shape that nobody has seen yet: hostile, or of a version to come
+        self.unknown_lines += 1
+        conversation.notice(UNKNOWN_LINE, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
 
     @classmethod
     def claims(cls, one: dict[str, Any]) -> bool:

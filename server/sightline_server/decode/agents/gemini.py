@@ -30,6 +30,7 @@ class Gemini(Decoder):
         self._segments = 0
         self._segment = ""  # the message's id; empty: the next piece begins one
         self._answer = _Answer()
+        self._last: tuple[int, int] | None = None  # when the last piece came
         self._before_tools = ""
         self._plans: dict[str, list[PlanEntry]] = {}
         self._error = ""
@@ -85,7 +86,9 @@ class Gemini(Decoder):
         if whole or not self._segment:
             self._segments += 1
             self._segment = f"m{self._segments}"
-        new = self._answer.add(text, conversation.time)
+        last, now = self._last, conversation.time
+        self._last = now
+        new = self._answer.add(text, paused=last is not None and now is not None and _between(last, now) >= RETRY_DELAY)
         if new is None:
             conversation.notice(REPEATED, "the answer was asked for again, and begins as before", raw=line)
         else:
@@ -128,7 +131,7 @@ class Gemini(Decoder):
             return
         if isinstance(failure, dict):
             if failure.get("type") == "stop_execution" and not self._answer.text:
-                self._answer.add(self._before_tools, None)  # the run ends here, with what was said before
+                self._answer.add(self._before_tools, paused=False)  # the run ends here, with what was said before
             output = as_text(failure.get("message")) or output
         self.conversation.result(call_id, ToolStatus.TOOL_STATUS_FAILED, output)
 
@@ -176,7 +179,6 @@ class _Answer:
         self._parts: list[str] = []
         self._size = 0
         self._again = ""
-        self._last: tuple[int, int] | None = None
 
     @property
     def text(self) -> str:
@@ -185,11 +187,10 @@ class _Answer:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
-    def add(self, piece: str, time: tuple[int, int] | None) -> str | None:
-        """The text that is new with this piece; None: it says again what was said."""
-        last, self._last = self._last, time
-        if self._parts and self._size < MAX_ANSWER and (self._again or _paused(last, time)):
-            return self._held(piece, paused=_paused(last, time))
+    def add(self, piece: str, *, paused: bool) -> str | None:
+        """The text that is new with this piece; None: it says again what was said. `paused`: it did not come at once."""
+        if (paused or self._again) and self._parts and self._size < MAX_ANSWER:
+            return self._held(piece, paused=paused)
         return self._new(piece)
 
     def settle(self) -> str:
@@ -218,10 +219,8 @@ class _Answer:
         return text
 
 
-def _paused(last: tuple[int, int] | None, now: tuple[int, int] | None) -> bool:
-    if last is None or now is None:
-        return False
-    return (now[0] - last[0]) * 1_000_000_000 + now[1] - last[1] >= RETRY_DELAY
+def _between(earlier: tuple[int, int], later: tuple[int, int]) -> int:
+    return (later[0] - earlier[0]) * 1_000_000_000 + later[1] - earlier[1]
 
 
 def _origin(message: str) -> ErrorOrigin.ValueType:

@@ -1,7 +1,7 @@
 r"""Bytes into lines, and lines into JSON objects. A line ends with ``\n`` and nothing else: U+2028 stands raw inside strings.
 
-Knows nothing of agents. Strict JSON is decoded by msgspec, five times as fast as `json`; what it refuses and `json` can read (a lone
-surrogate, a raw control character, bytes that are no UTF-8, a number out of range) takes the slow way: nothing is lost.
+Knows nothing of agents. Strict JSON is decoded by msgspec, five times as fast as `json`; what it refuses and `json` can read (a
+lone surrogate, a raw control character, bytes that are no UTF-8, a number out of range) takes the slow way: nothing is lost.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import msgspec
 MAX_LINE = 16 * 1024 * 1024  # bytes: the longest line that is decoded; a longer one is handed on in pieces of this size
 MAX_GLUED = 1000  # objects on one line
 
-_decode = msgspec.json.Decoder().decode
+decode = msgspec.json.Decoder().decode
+"""One JSON value, strict and fast. Raises REFUSED."""
+REFUSED = (ValueError, RecursionError, msgspec.MsgspecError)
+
 _spans = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _lenient = json.JSONDecoder(strict=False)
@@ -31,15 +34,17 @@ class Lines:
         """The lines that are whole now."""
         lines = data.split(b"\n")
         rest = lines.pop()
+        longest = len(data)
         if self._parts and lines:
             self._parts.append(lines[0])
             lines[0] = b"".join(self._parts)
+            longest = max(longest, len(lines[0]))
             self._parts.clear()
             self._size = 0
         if rest:
             self._parts.append(rest)
             self._size += len(rest)
-        if self._size > MAX_LINE or any(len(line) > MAX_LINE for line in lines):
+        if longest > MAX_LINE or self._size > MAX_LINE:
             lines = self._in_pieces(lines)
         return lines
 
@@ -64,8 +69,8 @@ class Lines:
 def objects(line: bytes) -> list[dict[str, Any]] | None:
     """The JSON objects of one line: one, or several that were glued together. None: it is something else. Never raises."""
     try:
-        found = _decode(line)
-    except (ValueError, RecursionError, msgspec.MsgspecError):
+        found = decode(line)
+    except REFUSED:
         return _with_patience(line)
     return [found] if type(found) is dict else None
 
