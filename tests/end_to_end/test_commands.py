@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from sightline.v1 import session_service_pb2 as pb
-from sightline.v1.event_pb2 import CaptureState, Channel, Outcome, SessionState
+from sightline.v1.event_pb2 import CaptureState, Channel, Event, Outcome, SessionState
 from sightline.v1.session_pb2 import SessionKind
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub as Stub
 from support.server import PATIENCE, completed, create, data_of, follow, reason_of, until
@@ -79,6 +79,11 @@ def test_a_large_input_is_typed_whole_and_logged_below_the_size_of_an_event(grpc
     (said,) = [event for event in events if event.HasField("input")]
     assert (said.input.length, len(said.input.data) + said.truncated_bytes) == (1024 * 1024, 1024 * 1024)
     assert said.ByteSize() <= 1024 * 1024
+    pages = [grpc_stub.ListEvents(pb.ListEventsRequest(session=session.id, full=said.seq))]
+    while token := pages[-1].next_page_token:
+        pages.append(grpc_stub.ListEvents(pb.ListEventsRequest(session=session.id, full=said.seq, page_token=token)))
+    assert len(pages) > 1
+    assert Event.FromString(b"".join(page.part for page in pages)).input.data == b"x" * 1024 * 1024
 
 
 def test_sensitive_input_leaves_only_its_length(grpc_stub: Stub) -> None:

@@ -12,6 +12,7 @@ from sightline_cli.command import Command, Complaint, add_session
 
 if TYPE_CHECKING:
     from sightline import Client
+    from sightline.v1.event_pb2 import Event
     from sightline.v1.session_pb2 import Session, Terminal
 
     from sightline_cli.recordings.recording import Head, Writer
@@ -34,6 +35,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timing", metavar="FILE", type=Path, help="of a typescript; default: beside it, with the ending .timing")
     parser.add_argument("--classic", action="store_true", help="the classic timing, for an old scriptreplay: no sizes, no input")
     parser.add_argument("--no-input", action="store_true", help="leave out what was typed (what was hidden is never there)")
+    parser.add_argument("--full", action="store_true", help="of JSON lines: events that were cut to fit the log, whole")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
 
 
@@ -74,7 +76,8 @@ async def _export(chosen: argparse.Namespace) -> int:
                 async for item in stream:
                     if isinstance(item, Event):
                         events += 1
-                        written += await write(writer.event(item, timeline.moment(item)))
+                        event = await _whole(client, session, item) if chosen.full and item.truncated_bytes else item
+                        written += await write(writer.event(event, timeline.moment(item)))
                         meter.at(item.seq, written)
                     elif isinstance(item, Gap):
                         notes.append(f"missing: {printing.gap_text(item)}")
@@ -93,10 +96,21 @@ async def _export(chosen: argparse.Namespace) -> int:
     return codes.OK
 
 
+async def _whole(client: Client, session: Session, cut: Event) -> Event:
+    from sightline.v1.event_pb2 import Event  # noqa: PLC0415
+
+    async for item in client.list_events(session, full=cut.seq):
+        if isinstance(item, Event):
+            return item
+    return cut  # it was removed just now
+
+
 def _format(chosen: argparse.Namespace, path: Path | None) -> str:
     from sightline_cli.recordings import formats  # noqa: PLC0415
 
     found = chosen.format or (formats.by_name(path) if path is not None else None) or formats.V3
+    if found != formats.JSONL and chosen.full:
+        raise Complaint("--full is of JSON lines: give --format jsonl, or leave it out", codes.USAGE)
     if found != formats.TYPESCRIPT and (chosen.timing or chosen.classic):
         raise Complaint("--timing and --classic are of a typescript: give --format typescript, or neither", codes.USAGE)
     return str(found)
