@@ -1,4 +1,4 @@
-"""Agents that Sightline runs: typed events exactly once, the true outcome, the whole tree ended; also over `kill -9` of the server."""
+"""Agents that Sightline runs: typed events, exactly once, also over `kill -9` of the server."""
 
 from __future__ import annotations
 
