@@ -293,8 +293,8 @@ class Client:
     ) -> Session:
         """Follows an agent that runs already by the transcript it writes, from its beginning, until the agent ends or `release`.
 
-        The agent is named by one of `path`, `pid`, `cwd` and `pane`; by none of them the one that runs is meant. Named by `pid` or `cwd`
-        its tmux pane is followed with it, where it runs in one: the session then has the terminal's bytes, and can be typed into.
+        The agent is named by one of `path`, `pid`, `cwd` and `pane`; by none of them the one that runs is meant. Unless it is named
+        by a path, its tmux pane is followed with it: the session then has the terminal's bytes too, and can be typed into.
 
         Args:
             agent: the family: `claude`, `codex`, `gemini`, `qwen` or `opencode`; empty: the one that is found.
@@ -308,7 +308,8 @@ class Client:
             labels: as in `create`.
             request_id: as in `create`.
         """
-        request = v1.CreateRequest(name=name, labels=labels, keep_raw=keep_raw, request_id=_id(request_id), agent={"name": agent})
+        request = v1.CreateRequest(name=name, labels=labels, keep_raw=keep_raw, request_id=_id(request_id))
+        request.agent.name = agent
         if pane:
             request.tmux.CopyFrom(Tmux(target=pane, socket_path=socket_path))
         else:

@@ -103,6 +103,17 @@ def pacing(min_interval: float | None, max_events_per_second: int, *, coalesce: 
     return made if made.ByteSize() else None
 
 
+def absolute_or_url(path: str | os.PathLike[str]) -> str:
+    """As `absolute`, but for a URL."""
+    words = os.fspath(path)
+    return words if words.startswith(("http://", "https://")) else absolute(words)
+
+
+def configured() -> dict[str, str]:
+    """What of this process's environment says where agents keep their files."""
+    return {key: os.environ[key] for key in ("HOME", "CLAUDE_CONFIG_DIR", "CODEX_HOME") if os.environ.get(key)}
+
+
 def absolute(path: str | os.PathLike[str]) -> str:
     """A path as the server understands it."""
     return os.path.abspath(path)

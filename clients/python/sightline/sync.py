@@ -195,6 +195,7 @@ class Client:
     adopt = _blocking(aio.Client.adopt)
     adopt_typescript = _blocking(aio.Client.adopt_typescript)
     adopt_screen = _blocking(aio.Client.adopt_screen)
+    adopt_agent = _blocking(aio.Client.adopt_agent)
     watch_directory = _blocking(aio.Client.watch_directory)
     unwatch_directory = _blocking(aio.Client.unwatch_directory)
     directories = _blocking(aio.Client.directories)

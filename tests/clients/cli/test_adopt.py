@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from clients.cli.program import Sightline, until
+from support import scripted_agent
 
 
 class Tmux:
@@ -36,7 +39,8 @@ def test_alone_it_lists_what_could_be_adopted(served: Sightline, tmux: Tmux) -> 
     head, line = served.out("adopt", "--socket", tmux.socket).splitlines()[:2]
     assert head.split() == ["TARGET", "COMMAND", "SIZE", "CWD", "NOTE"]
     assert line.split()[:3] == ["work:0.0", "sh", "90x20"]
-    candidate = json.loads(served.out("adopt", "--socket", tmux.socket, "--json"))
+    listed = served.out("adopt", "--socket", tmux.socket, "--json").splitlines()  # agents of this machine's user are, too
+    candidate = json.loads(next(line for line in listed if '"tmux"' in line))
     assert candidate["tmux"]["target"] == "work:0.0"
 
 
@@ -105,3 +109,33 @@ def test_after_a_server_that_died_cleaning_leaves_nothing_on_panes(served: Sight
     assert "work" in tmux("list-sessions")
     assert not served.home.exists()
     served.serve()
+
+
+def test_an_agent_in_a_pane_is_one_session_with_it_and_can_be_typed_to(served: Sightline, tmux: Tmux, tmp_path: Path) -> None:
+    program = scripted_agent.install(tmp_path / "bin", "claude")
+    recording = Path(__file__).parents[2] / "data" / "agents" / "claude-disk" / "ok.jsonl"
+    config = tmp_path / "config"
+    words = shlex.join(["env", f"CLAUDE_CONFIG_DIR={config}", f"HOME={tmp_path}", str(program), str(recording)])
+    tmux("send-keys", "-t", "work", f"cd {shlex.quote(str(tmp_path))} && {words}", "Enter")
+    until(lambda: list(config.glob("sessions/*.json")), "the agent has started")
+    (note,) = config.glob("sessions/*.json")
+    assert f"--agent claude --pid {note.stem}" in served.out("adopt", "--socket", tmux.socket)
+    assert served.out("adopt", "--agent", "claude", "--pid", note.stem, "--name", "coder") == "coder\n"
+    session = json.loads(served.out("show", "coder", "--json"))
+    assert (session["kind"], session["agent"]) == ("SESSION_KIND_TMUX", "claude")
+    served.run("send", "coder", "go 1000", "--enter")
+    until(lambda: '"turnFinished"' in served.out("export", "coder", "--format", "jsonl"), "its turn is told")
+    log = served.out("export", "coder", "--format", "jsonl")
+    assert '"toolCall"' in log
+    assert b"done go" in b"".join(base64.b64decode(e["output"]["data"]) for e in map(json.loads, log.splitlines()) if "output" in e)
+    served.run("release", "coder")
+    assert tmux("display-message", "-p", "-t", "work", "#{pane_pipe}") == "0\n"
+    tmux("send-keys", "-t", "work", "exit 0", "Enter")
+    until(lambda: not note.exists(), "the agent has ended by itself")
+
+
+def test_words_that_name_two_agents_are_refused(served: Sightline) -> None:
+    done = served.run("adopt", "--agent", "claude", "--pid", "1", "--cwd", ".", code=2)
+    assert b"give one of them" in done.stderr
+    done = served.run("adopt", "--agent", "claude", "--pid", "999999", code=1)
+    assert b"process 999999 is no claude that runs here" in done.stderr

@@ -105,7 +105,7 @@ def look_at(pid: int, family: str, config: Path | None = None) -> Agent | None:
     environ: dict[str, str] = {}
     cwd = ""
     with suppress(OSError):  # somebody else's
-        cwd = os.readlink(f"/proc/{pid}/cwd")
+        cwd = os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         environ = {os.fsdecode(key): os.fsdecode(value) for key, _, value in (word.partition(b"=") for word in words)}
     agent = Agent(family, process, cwd, environ, noted_in=config)
