@@ -31,12 +31,12 @@ def add_agent(parser: argparse.ArgumentParser) -> None:
         help=f"what runs is this agent: {', '.join(FAMILIES)}; without CMD it is started in its usual way",
     )
     prompt = group.add_mutually_exclusive_group()
-    prompt.add_argument("--prompt", metavar="TEXT", default="", help="what to ask it; never read as an option")
+    prompt.add_argument("--prompt", metavar="TEXT", default="", help="what to ask it; --prompt=TEXT where it begins with -")
     prompt.add_argument("--prompt-file", metavar="FILE", type=given, help="what to ask it, from a file; `-`: from standard input")
     group.add_argument(
         "--two-way",
         action="store_true",
-        help="keep talking: `sightline send` is the next turn, `sightline answer` answers what it asks; claude and qwen",
+        help="keep talking: `sightline send` is the next turn, `sightline answer` answers what it asks; claude",
     )
     group.add_argument("--keep-raw", action="store_true", help="events carry the agent's own lines in `raw`")
 
