@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from sightline.v1 import session_service_pb2 as pb
 from sightline.v1 import session_service_pb2_grpc as pb_grpc
 
-from sightline_server.errors import BadField, NotYetBuilt, TooManySessionsNamed
+from sightline_server.errors import BadField, TooManySessionsNamed
 from sightline_server.log.retention import Retention
 from sightline_server.metrics import Counters
 from sightline_server.rpc import keeping, metrics
@@ -160,9 +160,7 @@ class SessionService(pb_grpc.SessionServiceServicer):
 
     @with_status
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
-        states = self._registry.find(request.session).states
-        said = states.decision()
-        return pb.ExplainResponse(state=states.present(), seq=states.place(), rule=said.rule, evidence=said.evidence)
+        return self._registry.find(request.session).explain()
 
     @with_status
     async def Usage(self, request: pb.UsageRequest, context: Context) -> pb.UsageResponse:

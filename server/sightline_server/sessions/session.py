@@ -29,6 +29,7 @@ from sightline.v1.session_pb2 import SessionKind, Snapshot, Subscriber, Terminal
 from sightline.v1.session_service_pb2 import (
     AnswerRequest,
     Delivery,
+    ExplainResponse,
     PublishRequest,
     PublishResponse,
     SendRequest,
@@ -215,9 +216,9 @@ class Session:
             self._watch.output(chunks)
         return committed
 
-    async def _output_when_there_is_room(self, drafts: Sequence[Draft], position: tuple[str, int]) -> int:
+    async def _output_when_there_is_room(self, drafts: Sequence[Draft], position: tuple[str, int], *, turned: bool = False) -> int:
         await self.log.room()
-        return await self.log.append(drafts, position=position)
+        return await self.log.append(drafts, position=position, row=self.row() if turned else None)
 
     async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
         self.files.note(event)
@@ -236,16 +237,26 @@ class Session:
         return await committed
 
     def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
+        turned = False
         for event in events:
             self.files.note(event)
+            turned |= self._turned(event)
         drafts = [Draft(event.source or source, event) for event in events]
         if self.log.has_room:
-            committed = self.log.append(drafts, position=(spool or source, position))
+            row = self.row() if turned else None
+            committed = self.log.append(drafts, position=(spool or source, position), row=row)
         else:
-            committed = asyncio.ensure_future(self._output_when_there_is_room(drafts, (spool or source, position)))
+            place = (spool or source, position)
+            committed = asyncio.ensure_future(self._output_when_there_is_room(drafts, place, turned=turned))
         for event in events:
             self._observe(event)
         return committed
+
+    def _turned(self, event: Event) -> bool:
+        """Notes the exchange under way; True: it is another one now, or none."""
+        turn = event.turn_id if event.HasField("turn_started") else "" if event.HasField("turn_finished") else self.record.turn_id
+        before, self.record.turn_id = self.record.turn_id, turn
+        return before != turn
 
     def _observe(self, event: Event, *, hook: bool = False) -> None:
         if self._watch is not None:
@@ -291,6 +302,7 @@ class Session:
         if last.HasField("exit_code"):
             record.exit_code = last.exit_code
         record.end_time.FromNanoseconds(now)
+        record.turn_id = ""
         state = self.states.change(lifecycle.ended(last))
         drafts = [
             *before,
@@ -378,6 +390,15 @@ class Session:
         watched = self.has_terminal or self.record.agent or self.record.kind in WATCHED_KINDS
         if self.live and self._watch is None and watched and self.record.kind != SessionKind.SESSION_KIND_PUBLISHED:
             self._watch = Watch(self.record, self.states.decision(), self.states.say, lambda: self.source, screens)
+
+    def explain(self) -> ExplainResponse:
+        """The present state, and the rule that says so: the one that says it now, else the one that brought it."""
+        state = self.states.present()
+        said = self.states.decision()
+        if self._watch is not None and self._watch.observer.judge.confirmed.what == said.what:
+            said = self._watch.observer.judge.confirmed
+        state.provenance, state.reason, state.confidence = said.provenance, said.reason, said.confidence
+        return ExplainResponse(state=state, seq=self.states.place(), rule=said.rule, evidence=said.evidence)
 
     def unwatch(self) -> None:
         """Finds out no longer."""

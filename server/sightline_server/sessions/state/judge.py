@@ -116,6 +116,12 @@ class Judge:
         return self.decided
 
     @property
+    def confirmed(self) -> Decision:
+        """The present state, by whoever says it now; where nobody does, as it was decided."""
+        best = self._best
+        return decision_of(best) if best and not self._is_news(best) else self.decided
+
+    @property
     def candidate(self) -> Observation | None:
         """What would be decided on if it stays as it is; None: nothing new."""
         return self._best if self._best and self._is_news(self._best) else None
