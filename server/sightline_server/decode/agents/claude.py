@@ -98,7 +98,7 @@ class Claude(ClaudeParts):
         if one.get("error"):
             self._api_failed(one["error"], as_text(message["content"]))
             return
-        self._says(message, line, parent, "message")
+        self._says(message, line, parent)
         if not parent and message.get("model") != SYNTHETIC:
             self._model = message.get("model") or self._model
             self._context = context_of(message.get("usage")) or self._context

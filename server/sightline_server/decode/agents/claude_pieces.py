@@ -12,7 +12,7 @@ from sightline_server.decode.agents.conversation import Conversation
 MAX_SPEAKERS = 64  # subagents whose last message is remembered
 
 
-@dataclass
+@dataclass(slots=True)
 class Block:
     """One block of a message.
 
@@ -36,7 +36,7 @@ class Block:
         return "".join(self.parts)
 
 
-@dataclass
+@dataclass(slots=True)
 class Attempt:
     """One message of the model as far as it came.
 
@@ -102,8 +102,11 @@ class Pieces:
         attempt = self._attempts.get(parent)
         if attempt is None or attempt.api_id != api_id or not api_id:
             attempt = self._begin(api_id, parent)
-        block = next((one for one in attempt.blocks.values() if one.kind == kind and not one.whole), None)
-        block = block or self._add(attempt, len(attempt.blocks), kind)
+        for block in attempt.blocks.values():
+            if block.kind == kind and not block.whole:
+                break
+        else:
+            block = self._add(attempt, len(attempt.blocks), kind)
         told = block.again or block.text
         new = not told
         block.whole, block.again, block.parts = True, "", [text]

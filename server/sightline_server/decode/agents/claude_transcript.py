@@ -107,7 +107,7 @@ class ClaudeTranscript(ClaudeParts):
         if not isinstance(content, str | list):
             raise TypeError
         if parent:
-            self._says(message, line, parent, "message")
+            self._says(message, line, parent)
             return
         if one.get("error") or one.get("isApiErrorMessage") is True:
             text = as_text(content)
@@ -123,11 +123,11 @@ class ClaudeTranscript(ClaudeParts):
         api_id = str(message.get("id") or "")
         if api_id and api_id == self._ended[0] and not self.conversation.turn_id:
             self.conversation.turn_id = self._ended[1]  # one more block of the message that ended it
-            self._says(message, line, parent, "message")
+            self._says(message, line, parent)
             self.conversation.turn_id = ""
             return
         self.conversation.begin_turn()
-        self._says(message, line, parent, "message")
+        self._says(message, line, parent)
         if isinstance(message.get("usage"), dict):
             self._used[api_id] = usage_of(message["usage"])
             self._context = context_of(message["usage"]) or self._context

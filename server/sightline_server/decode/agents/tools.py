@@ -6,7 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sightline.v1.event_pb2 import Location, PlanEntry, PlanPriority, PlanStatus, ToolKind
+from sightline.v1.event_pb2 import (
+    PLAN_PRIORITY_UNSPECIFIED,
+    PLAN_STATUS_PENDING,
+    TOOL_KIND_OTHER,
+    Location,
+    PlanEntry,
+    PlanPriority,
+    PlanStatus,
+    ToolKind,
+)
 
 MAX_TITLE = 200  # characters
 
@@ -46,7 +55,7 @@ _TITLES = ("command", "cmd", *PLACES, "pattern", "query", "url", "description", 
 
 def kind_of(name: str) -> ToolKind.ValueType:
     """What a tool of this name does; OTHER where the name says nothing."""
-    return _KIND_BY_NAME.get(name.lower(), ToolKind.TOOL_KIND_OTHER)
+    return _KIND_BY_NAME.get(name) or _KIND_BY_NAME.get(name.lower(), TOOL_KIND_OTHER)
 
 
 def title_of(name: str, given: object) -> str:
@@ -73,8 +82,8 @@ def todos(given: object) -> list[PlanEntry]:
     return [
         PlanEntry(
             content=str(one.get("content") or one.get("description") or ""),
-            status=_STATUSES.get(one.get("status"), PlanStatus.PLAN_STATUS_PENDING),
-            priority=_PRIORITIES.get(one.get("priority"), PlanPriority.PLAN_PRIORITY_UNSPECIFIED),
+            status=_STATUSES.get(one.get("status"), PLAN_STATUS_PENDING),
+            priority=_PRIORITIES.get(one.get("priority"), PLAN_PRIORITY_UNSPECIFIED),
         )
         for one in (given if isinstance(given, list) else ())
         if isinstance(one, dict) and one.get("status") != "cancelled"
