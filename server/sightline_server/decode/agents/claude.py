@@ -37,7 +37,7 @@ class Claude(ClaudeParts):
         """See `Decoder`."""
         match one:
             case {"type": "system", "subtype": "init"}:
-                return "tools" in one and "slash_commands" in one
+                return "claude_code_version" in one or ("tools" in one and "slash_commands" in one)
             case {"type": "system", "subtype": str(), "session_id": str(), "uuid": str()}:
                 return True
             case {"type": "assistant" | "user", "message": dict(), "session_id": str(), "parent_tool_use_id": _}:
