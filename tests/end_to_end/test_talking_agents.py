@@ -35,6 +35,10 @@ class Talk:
         self.session: Session = stub.Create(request, timeout=PATIENCE).session
 
     @property
+    def described(self) -> Session:
+        return self.stub.Get(pb.GetRequest(session=self.session.id), timeout=PATIENCE).session
+
+    @property
     def events(self) -> list[Event]:
         return list(self.stub.ListEvents(pb.ListEventsRequest(session=self.session.id), timeout=PATIENCE).events)
 
@@ -151,9 +155,11 @@ def test_an_answer_that_cannot_be_says_why(grpc_stub: SessionServiceStub, tmp_pa
 
 def test_an_interrupt_ends_the_turn_and_the_agent_goes_on(grpc_stub: SessionServiceStub, tmp_path: Path) -> None:
     talk = Talk(grpc_stub, tmp_path, "slow")
-    talk.until("tool_call")
+    [call] = talk.until("tool_call")
+    assert talk.described.turn_id == call.turn_id
     talk.interrupt()
     [finished] = talk.until("turn_finished")
+    assert not talk.described.turn_id
     assert finished.turn_finished.outcome == Outcome.OUTCOME_INTERRUPTED
     talk.send("go on")
     talk.until("turn_finished", 2)

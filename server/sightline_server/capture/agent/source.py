@@ -47,6 +47,7 @@ class AgentSource:
         self._argv = argv
         self._telling: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()  # it runs, or is known to be over: behind a restart callers come before that
 
     async def start(self) -> None:
         self._fresh.decoder.told(self._argv)
@@ -63,10 +64,14 @@ class AgentSource:
             self._sink.close()
             raise
         self._telling = asyncio.create_task(self._tell(), name=f"progress {self._sink.session_id}")
+        self._ready.set()
 
     async def resume(self) -> None:
-        self._sink.resume(self._fresh)
-        await self._program.resume()
+        try:
+            self._sink.resume(self._fresh)
+            await self._program.resume()
+        finally:
+            self._ready.set()
         if self._sink.over.is_set():
             return
         self._telling = asyncio.create_task(self._tell(), name=f"progress {self._sink.session_id}")
@@ -83,9 +88,11 @@ class AgentSource:
         return self._sink.account.two_way
 
     def check_send(self, typed: Typed) -> None:
-        self._program.check_send(self._as_turn(typed))
+        if self._ready.is_set():  # else `send` waits for that, and says it
+            self._program.check_send(self._as_turn(typed))
 
     async def send(self, typed: Typed) -> None:
+        await self._ready.wait()
         turn = self._as_turn(typed)
         await self._program.send(turn)
         if self._talk is not None and typed.data:
@@ -110,6 +117,7 @@ class AgentSource:
         return False
 
     async def interrupt(self) -> None:
+        await self._ready.wait()
         self._sink.marks.interrupt(self._sink.account.decoder.conversation.turn_id)
         talk = self._talk
         if talk is None:
@@ -153,6 +161,7 @@ class AgentSource:
 
     async def answer(self, answer: Answer) -> int | None:
         """See `Answering`."""
+        await self._ready.wait()
         if self._talk is None:
             raise AgentTakesNoAnswers(session=self._sink.session_name)
         account = self._sink.account
@@ -176,6 +185,7 @@ class AgentSource:
 
     async def terminate(self, signal: int, grace: float) -> None:
         self._sink.marks.terminate()
+        await self._ready.wait()
         await self._program.terminate(signal, grace)
 
     async def release(self) -> None:
