@@ -108,22 +108,27 @@ class Decoder:
         if type(one) is dict:
             self.lines += 1
             self._one(one, line)
-            return
+        else:
+            self._odd_line(line)
+
+    def _odd_line(self, line: bytes) -> None:
         found = objects(line)
         if found is not None:
             self.lines += 1
-            for each in found:
-                self._one(each, line)
+            for one in found:
+                self._one(one, line)
         elif line.strip():
             self.lines += 1
-            self.conversation.notice(NOT_JSON, raw=b"" if self._private(line) else line)
+            self._withheld = self._private(line)
+            self.conversation.notice(NOT_JSON, raw=b"" if self._withheld else line)
 
     def _one(self, one: dict[str, Any], line: bytes) -> None:
         conversation = self.conversation
-        before = conversation.made()
+        events = conversation.events
+        before = len(events)
         try:
             if self._object(one, line):
-                if conversation.made() == before:
+                if len(events) == before:
                     conversation.notice(NOTHING_NEW, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
                 return
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):

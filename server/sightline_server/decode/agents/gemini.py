@@ -1,7 +1,7 @@
 """Gemini CLI, `--output-format stream-json`: `init`, `message`, `tool_use`, `tool_result`, `error`, `result`.
 
 Text comes in pieces only, and no line ends it: pieces up to the next tool call are one message. A stream that breaks is asked for
-again, and begins with the text that was already sent: `_Retry` finds that. What a command's exit code was is not said.
+again, and begins with the text that was already sent: `_new` finds that. What a command's exit code was is not said.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from sightline_server.decode.agents.json_lines import span
 from sightline_server.decode.agents.tools import as_text, todos
 
 REPEATED = "repeated"  # the notice of a line that says again what was said
-MAX_ANSWER = 16 * 1024 * 1024  # characters of a message that are kept; beyond them no retry is looked for
 RETRY_DELAY = 400_000_000  # ns: a broken stream is asked for again after 500 ms at the earliest (0.61: 1 s)
 
 
@@ -29,9 +28,10 @@ class Gemini(Decoder):
         super().__init__(keep_raw=keep_raw)
         self._segments = 0
         self._segment = ""  # the message's id; empty: the next piece begins one
-        self._answer = _Answer()
+        self._again = ""  # what is held back: it may say again what was said
+        self._spoke = False  # since the last tool call
         self._last: tuple[int, int] | None = None  # when the last piece came
-        self._before_tools = ""
+        self._before_tools = self._stopped_with = ""
         self._plans: dict[str, list[PlanEntry]] = {}
         self._error = ""
 
@@ -52,17 +52,19 @@ class Gemini(Decoder):
     def _object(self, one: dict[str, Any], line: bytes) -> bool:
         conversation = self.conversation
         conversation.at_iso(one.get("timestamp"))
-        match one["type"]:
-            case "message":
-                if one["role"] == "assistant":
-                    self._text(one["content"], line, whole=one.get("delta") is not True)
-                elif one["role"] == "user":
-                    self._end_segment()
-                    if conversation.turn_id:
-                        conversation.message(one["content"], role=Role.ROLE_USER)
-                    conversation.begin_turn(one["content"])
-                else:
-                    return False
+        kind = one["type"]
+        if kind == "message":
+            if one["role"] == "assistant":
+                self._text(one, line)
+                return True
+            if one["role"] != "user":
+                return False
+            self._end_segment()
+            if conversation.turn_id:
+                conversation.message(one["content"], role=Role.ROLE_USER)
+            conversation.begin_turn(one["content"])
+            return True
+        match kind:
             case "tool_use":
                 self._call(one, line)
             case "tool_result":
@@ -79,41 +81,59 @@ class Gemini(Decoder):
 
     # --- text
 
-    def _text(self, text: str, line: bytes, *, whole: bool) -> None:
-        conversation = self.conversation
-        if not conversation.turn_id:
-            conversation.begin_turn()
+    def _text(self, one: dict[str, Any], line: bytes) -> None:
+        conversation, text = self.conversation, one["content"]
+        now = conversation.time
+        last, self._last = self._last, now
+        paused = last is not None and now is not None and now != last and _between(last, now) >= RETRY_DELAY
+        whole = one.get("delta") is not True  # no version is known to do so
         if whole or not self._segment:
+            conversation.begin_turn()
             self._segments += 1
             self._segment = f"m{self._segments}"
-        last, now = self._last, conversation.time
-        self._last = now
-        new = self._answer.add(text, paused=last is not None and now is not None and _between(last, now) >= RETRY_DELAY)
-        if new is None:
-            conversation.notice(REPEATED, "the answer was asked for again, and begins as before", raw=line)
-        else:
-            conversation.message(new, self._segment, delta=not whole)
-        if whole:  # no version is known to do so
+        elif paused or self._again:
+            new = self._new(text, paused=paused)
+            if new is None:
+                conversation.notice(REPEATED, "the answer was asked for again, and begins as before", raw=line)
+                return
+            text = new
+        conversation.message(text, self._segment, delta=not whole)
+        self._spoke = True
+        if whole:
             self._segment = ""
 
-    def _end_segment(self) -> str:
-        """The text since the last tool call; from here on another message begins."""
-        said = self._answer.text
-        self._segment = ""
-        self._answer = _Answer()
-        return said
+    def _new(self, piece: str, *, paused: bool) -> str | None:
+        """What a piece adds to its message; None: it says again what was said.
 
-    def _settle(self) -> None:
-        """What looked like a retry and ended well before it had said as much was none: it is said now."""
-        held = self._answer.settle()
-        if held:
+        A piece that begins as the message did, after a pause, may be a retry. It is held back while it goes on saying the same:
+        until it has said all that was said and goes on (the rest is new), or says something else (it was none, and all is new).
+        """
+        said = self.conversation.text
+        if paused and piece and (said.startswith(piece) or piece.startswith(said)):
+            self._again = piece
+        elif self._again:
+            self._again += piece
+        else:
+            return piece
+        if said.startswith(self._again):
+            return None
+        again, self._again = self._again, ""
+        return again.removeprefix(said)
+
+    def _end_segment(self, *, well: bool = True) -> str:
+        """The text since the last tool call; from here on another message begins."""
+        held, self._again = self._again, ""
+        if well and held and held != self.conversation.text:  # shorter than what was said, and yet it ended well: it was no retry
             self.conversation.message(held, self._segment, delta=True)
+        said = self.conversation.text if self._spoke else ""
+        self._segment = ""
+        self._spoke = False
+        return said
 
     # --- tools
 
     def _call(self, one: dict[str, Any], line: bytes) -> None:
         self.conversation.begin_turn()
-        self._settle()
         self._before_tools = self._end_segment() or self._before_tools
         call_id, name, given = one["tool_id"], one["tool_name"], one.get("parameters")
         self.conversation.call(call_id, name, given, span(line, "parameters"))
@@ -130,8 +150,8 @@ class Gemini(Decoder):
                 self.conversation.plan(plan)
             return
         if isinstance(failure, dict):
-            if failure.get("type") == "stop_execution" and not self._answer.text:
-                self._answer.add(self._before_tools, paused=False)  # the run ends here, with what was said before
+            if failure.get("type") == "stop_execution" and not self._spoke:
+                self._stopped_with = self._before_tools  # the run ends here, with what was said before
             output = as_text(failure.get("message")) or output
         self.conversation.result(call_id, ToolStatus.TOOL_STATUS_FAILED, output)
 
@@ -152,7 +172,6 @@ class Gemini(Decoder):
         error = str(failure.get("message") or self._error or "")
         usage = _usage(one.get("stats") or {})
         if status == "success":
-            self._settle()
             outcome, error = Outcome.OUTCOME_SUCCEEDED, ""
         elif "Cancel" in str(failure.get("type", "")):
             outcome = Outcome.OUTCOME_INTERRUPTED
@@ -161,62 +180,11 @@ class Gemini(Decoder):
             if error != self._error:
                 self.conversation.begin_turn()
                 self.conversation.failed("AGENT_ERROR", error, origin=_origin(error))
-        self.conversation.end_turn(outcome, text=self._end_segment(), usage=usage, stop_reason=status, error=error)
+        text = self._end_segment(well=status == "success") or self._stopped_with
+        self.conversation.end_turn(outcome, text=text, usage=usage, stop_reason=status, error=error)
         self._plans.clear()
-        self._error = self._before_tools = ""
+        self._error = self._before_tools = self._stopped_with = ""
         return True
-
-
-class _Answer:
-    """The text of one message, piece by piece, and whether pieces are a retry that says it again.
-
-    A retry is a piece that begins as the message did, after a pause. It is held back while it goes on saying the same: until it has
-    said all that was said and goes on (the rest is new), or says something else (then it was none, and all of it is new), or to the
-    end.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._size = 0
-        self._again = ""
-
-    @property
-    def text(self) -> str:
-        """All that was said, once."""
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
-
-    def add(self, piece: str, *, paused: bool) -> str | None:
-        """The text that is new with this piece; None: it says again what was said. `paused`: it did not come at once."""
-        if (paused or self._again) and self._parts and self._size < MAX_ANSWER:
-            return self._held(piece, paused=paused)
-        return self._new(piece)
-
-    def settle(self) -> str:
-        """What was held back and is shorter than what was said, when the message ended well."""
-        held, self._again = self._again, ""
-        return self._new(held) if held and held != self.text else ""
-
-    def _held(self, piece: str, *, paused: bool) -> str | None:
-        said = self.text
-        if paused and piece and (said.startswith(piece) or piece.startswith(said)):
-            self._again = piece
-        elif self._again:
-            self._again += piece
-        else:
-            return self._new(piece)
-        again = self._again
-        if said.startswith(again):
-            return None
-        self._again = ""
-        return self._new(again.removeprefix(said))
-
-    def _new(self, text: str) -> str:
-        if self._size < MAX_ANSWER:
-            self._parts.append(text)
-            self._size += len(text)
-        return text
 
 
 def _between(earlier: tuple[int, int], later: tuple[int, int]) -> int:
