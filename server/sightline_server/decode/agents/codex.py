@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from sightline.v1.event_pb2 import ErrorOrigin, Outcome, PlanEntry, PlanStatus, RequestKind, ToolStatus, Usage
+from sightline.v1.event_pb2 import (
+    PLAN_STATUS_COMPLETED,
+    PLAN_STATUS_PENDING,
+    TOOL_STATUS_COMPLETED,
+    TOOL_STATUS_FAILED,
+    TOOL_STATUS_UNKNOWN,
+    ErrorOrigin,
+    Outcome,
+    PlanEntry,
+    RequestKind,
+    Usage,
+)
 
 from sightline_server.decode.agents import codex_parts as parts
 from sightline_server.decode.agents.codex_legacy import Legacy
@@ -19,9 +30,9 @@ from sightline_server.decode.agents.json_lines import span
 from sightline_server.decode.agents.tools import MAX_TITLE, as_json, as_text
 
 _STATUSES = {
-    "completed": ToolStatus.TOOL_STATUS_COMPLETED,
-    "failed": ToolStatus.TOOL_STATUS_FAILED,
-    "declined": ToolStatus.TOOL_STATUS_FAILED,
+    "completed": TOOL_STATUS_COMPLETED,
+    "failed": TOOL_STATUS_FAILED,
+    "declined": TOOL_STATUS_FAILED,
 }
 
 
@@ -148,12 +159,13 @@ class Codex(Decoder):
         match kind:
             case "command_execution":
                 command = item["command"]
-                conversation.call(call_id, kind, {"command": command}, title=parts.command_title(kind, command))
+                raw = _only(line, "command")
+                conversation.call(call_id, kind, {"command": command}, raw, title=parts.command_title(kind, command))
             case "file_change":
                 changes = item["changes"]
                 places = [change["path"] for change in changes]
                 title = f"{kind}: {', '.join(places)}"[:MAX_TITLE]
-                conversation.call(call_id, kind, {"changes": changes}, title=title, places=places)
+                conversation.call(call_id, kind, {"changes": changes}, _only(line, "changes"), title=title, places=places)
             case "mcp_tool_call":
                 given = item.get("arguments")
                 conversation.call(call_id, f"{item['server']}.{item['tool']}", given, span(line, "item", "arguments"))
@@ -164,25 +176,31 @@ class Codex(Decoder):
                 conversation.call(call_id, kind, {key: item[key] for key in ("query", "action") if item.get(key)})
 
     def _result(self, kind: str, call_id: str, item: dict[str, Any]) -> None:
-        status = _STATUSES.get(item.get("status", "completed"), ToolStatus.TOOL_STATUS_UNKNOWN)
+        status = _STATUSES.get(item.get("status", "completed"), TOOL_STATUS_UNKNOWN)
         exit_code = item.get("exit_code")
         content = ""
         match kind:
             case "command_execution":
                 content = item.get("aggregated_output") or ""
                 if exit_code:
-                    status = ToolStatus.TOOL_STATUS_FAILED
+                    status = TOOL_STATUS_FAILED
             case "mcp_tool_call":
                 error, result = item.get("error"), item.get("result")
                 content = str(error["message"]) if error else as_text((result or {}).get("content"))
                 if error:
-                    status = ToolStatus.TOOL_STATUS_FAILED
+                    status = TOOL_STATUS_FAILED
             case "collab_tool_call":
                 content = as_json(item["agents_states"]) if item.get("agents_states") else ""
         self.conversation.result(call_id, status, content, exit_code=exit_code)
 
 
+def _only(line: bytes, name: str) -> bytes:
+    """An object with this one field of a line's item, in the agent's own bytes; empty where those are not to be had."""
+    value = span(line, "item", name)
+    return b'{"%b":%b}' % (name.encode(), value) if value else b""
+
+
 def _todo(entry: dict[str, Any]) -> PlanEntry:
     done = entry.get("completed") is True
-    status = PlanStatus.PLAN_STATUS_COMPLETED if done else PlanStatus.PLAN_STATUS_PENDING
+    status = PLAN_STATUS_COMPLETED if done else PLAN_STATUS_PENDING
     return PlanEntry(content=entry["text"], status=status)

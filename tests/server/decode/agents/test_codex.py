@@ -115,6 +115,12 @@ def test_mcp_calls_searches_and_agents_are_tool_calls() -> None:
     assert results[1].status == ToolStatus.TOOL_STATUS_FAILED
 
 
+def test_calls_that_are_glued_together_keep_their_input() -> None:
+    calls = [item("started", f"i{n}", "command_execution", command=f"ls {n}", status="in_progress") for n in range(2)]
+    events = Codex().feed(b"".join(json.dumps(call).encode() for call in calls) + b"\n")
+    assert [json.loads(call.input_json) for call in of(events, "tool_call")] == [{"command": "ls 0"}, {"command": "ls 1"}]
+
+
 def test_an_error_without_the_turns_end_says_why_it_failed() -> None:
     events = events_of(Codex(), *START, {"type": "error", "message": "stream disconnected"}, end=End(exit_code=1))
     assert (events[-1].completed.outcome, events[-1].completed.error) == (Outcome.OUTCOME_FAILED, "stream disconnected")
