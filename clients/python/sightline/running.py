@@ -91,7 +91,8 @@ async def run(
         agent: as in `Client.create`, as are `prompt` and `progress_interval`; without one these mean nothing.
         prompt: the agent's first prompt.
         progress_interval: seconds between two `progress` events while the agent works.
-        kinds: only these reach `on_event`, such as `"tool_call"`; none given: all. The result is the same either way.
+        kinds: only these reach `on_event`, such as `"tool_call"`; none given: all. The result is the same either way. Raises
+            ValueError for a word that is none.
         on_event: called with each event as it comes; when it returns an awaitable, that is awaited before the next one.
         target: the server; None: as `connect` finds it.
         client: use this one instead of a connection of its own.
@@ -102,6 +103,7 @@ async def run(
         TimedOut: it was not done within `timeout`; its `result` has what there was.
         SightlineError: it could not be started. A program that runs and fails is no error: see `outcome`.
     """
+    wanted = frozenset(map(kind, kinds))
     async with AsyncExitStack() as stack:
         if client is None:
             client = await stack.enter_async_context(connect(target))
@@ -118,7 +120,6 @@ async def run(
             prompt=prompt,
             progress_interval=None if agent is None else progress_interval,
         )
-        wanted = frozenset(map(kind, kinds))
         session = await _start(client, create)
         stream = await stack.enter_async_context(client.subscribe(session, kinds=wanted | COLLECTED if wanted else ()))
         shown = on_event if on_event is None or not wanted else _only(wanted, on_event)

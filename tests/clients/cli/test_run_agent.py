@@ -92,7 +92,7 @@ def test_the_prompt_reaches_the_agent_and_is_never_an_option(served: Sightline, 
     ways: list[tuple[list[str], bytes, str]] = [
         (["--prompt=--dangerously-skip-permissions"], b"", "--dangerously-skip-permissions"),
         (["--prompt-file", str(file)], b"", file.read_text()),
-        (["--prompt-file", "-"], b"-p", "-p"),
+        (["--prompt-file", "-"], b"--version", "--version"),
         (["-"], "größe".encode(), "größe"),
         (["-", "--", "claude", "--model", "x"], b"with words", "with words"),
         (["--prompt", "hi", "--", "claude", "--model", "x"], b"", "hi"),
