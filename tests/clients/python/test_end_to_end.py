@@ -242,17 +242,6 @@ async def test_a_terminal_is_run_typed_into_resized_and_shown(client: sightline.
     assert (await client.terminate(session, grace=0)).state == SessionState.SESSION_STATE_ENDED
 
 
-async def test_what_is_not_built_yet_says_so(client: sightline.Client) -> None:
-    session = await client.create(["true"])
-    calls = [
-        client.answer(session, "r", text="yes"),
-        client.explain(session),
-    ]
-    for call in calls:
-        with pytest.raises(errors.Unimplemented, match="not built yet"):
-            await call
-
-
 async def test_tcp_needs_the_token(server: ServerProcess) -> None:
     found = re.search(r"127\.0\.0\.1:\d+", server.log())
     assert found is not None
