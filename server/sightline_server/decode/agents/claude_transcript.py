@@ -47,6 +47,7 @@ class ClaudeTranscript(ClaudeParts):
         self._about: tuple[object, ...] = ()
         self._prompt_id: object = None
         self._stop = ""  # why the last message of the turn under way stopped
+        self._wrote = False  # and it ended in text
         self._ended = ("", "")  # the message that ended the last turn, and that turn
         self._used: dict[str, Usage] = {}  # of the turn under way, by message
         self._context = 0
@@ -132,7 +133,8 @@ class ClaudeTranscript(ClaudeParts):
             self._used[api_id] = usage_of(message["usage"])
             self._context = context_of(message["usage"]) or self._context
         self._stop = str(message.get("stop_reason") or "")
-        if self._stop in ENDS and (isinstance(content, str) or (content and content[-1].get("type") == "text")):
+        self._wrote = isinstance(content, str) or bool(content and content[-1].get("type") == "text")
+        if self._stop in ENDS and self._wrote:
             self._ended = (api_id, self.conversation.turn_id)
             self._end(ENDS[self._stop])
 
@@ -156,7 +158,7 @@ class ClaudeTranscript(ClaudeParts):
             self.conversation.notice(REWOUND, before)
         prompt_id = one.get("promptId")
         if self.conversation.turn_id and (prompt_id is None or prompt_id != self._prompt_id):
-            self._end(ENDS.get(self._stop, Outcome.OUTCOME_LOST))
+            self._end(self._untold())
         self._prompt_id = prompt_id
 
     def _calls(self, block: dict[str, Any], given: bytes, parent: str) -> None:
@@ -217,13 +219,18 @@ class ClaudeTranscript(ClaudeParts):
         stop = self._stop if outcome != Outcome.OUTCOME_INTERRUPTED else "interrupted"
         self.conversation.end_turn(outcome, text=text, usage=used if used.ByteSize() else None, stop_reason=stop, error=error)
         self._used = {}
-        self._stop = ""
+        self._stop, self._wrote = "", False
         self._interrupted = self._told_error = False
         self._pieces.over()
 
     def _closing(self, end: End) -> None:  # noqa: ARG002 - what the file says is more than how the program ended
-        if self.conversation.turn_id and self._stop in ENDS:
-            self._end(ENDS[self._stop])
+        if self.conversation.turn_id and self._untold() != Outcome.OUTCOME_LOST:
+            self._end(self._untold())
+
+    def _untold(self) -> Outcome.ValueType:
+        """How a turn ended whose end no line tells: older versions write no reason, there the last word was a text."""
+        done = not self._stop and self._wrote and not self.conversation.open_calls
+        return Outcome.OUTCOME_SUCCEEDED if done else ENDS.get(self._stop, Outcome.OUTCOME_LOST)
 
 
 def _about(one: dict[str, Any]) -> str:

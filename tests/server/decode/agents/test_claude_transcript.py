@@ -100,6 +100,19 @@ def test_a_turn_whose_end_no_line_tells_is_lost_and_one_that_only_thought_at_las
     assert File().decoder.close(End(exit_code=0))[-1].completed.outcome == Outcome.OUTCOME_FAILED
 
 
+def test_where_no_message_says_why_it_stopped_a_turn_was_done_if_its_last_word_is_a_text() -> None:
+    file = File()
+    file.prompt("one")
+    file.says(text("done"), stop="")
+    file.prompt("two")
+    file.says(text("I look"), stop="", api_id="n")
+    file.says(call("t", "Bash"), stop="", api_id="n")
+    file.prompt("three")
+    file.says(text("done"), stop="", api_id="o")
+    assert file.turns() == [("one", "SUCCEEDED"), ("two", "LOST")]
+    assert file.decoder.close(UNSEEN)[-1].completed.outcome == Outcome.OUTCOME_SUCCEEDED
+
+
 def test_how_long_a_turn_took_is_said_when_it_is_over() -> None:
     file = File()
     file.prompt("go")

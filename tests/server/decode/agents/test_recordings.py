@@ -17,10 +17,7 @@ def test_every_recording_is_in_the_table_and_has_its_reader_and_its_events() -> 
     files = {str(path.relative_to(DATA)).removesuffix(".jsonl") for path in DATA.glob("*/*.jsonl")}
     recorded = {name for name in files if not name.endswith((".events", ".stdin"))}
     assert {one.name for one in ALL} == recorded
-    unread = [one.name for one in ALL if one.decoder is None]
-    if unread:
-        pytest.skip(f"no decoder yet for {' '.join(unread)}")
-    assert [one.name for one in ALL if not one.golden.exists()] == []
+    assert [one.name for one in ALL if one.decoder is None or not one.golden.exists()] == []
 
 
 @each
