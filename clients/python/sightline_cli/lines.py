@@ -23,6 +23,8 @@ class Line:
     """A colour to switch on."""
     after: bytes = b""
     """The colour to switch back to."""
+    apart: bool = False
+    """It shares no line with another writer, though it has no prefix."""
     owed: bytes = b""
     """A carriage return that was not shown yet: whether it ends the line or begins it anew depends on what follows."""
 
@@ -65,10 +67,10 @@ class Screen:
 
     def finish(self) -> bytes:
         """What is to be shown when nobody writes any more: an open line without a prefix is left as its writer left it."""
-        return self._leave() if self._open is not None and not self._open.prefix else self.end_line()
+        return self._leave() if self._open is not None and not self._open.prefix and not self._open.apart else self.end_line()
 
     def _switch(self, line: Line) -> bytes:
-        both_bare = self._open is not None and not self._open.prefix and not line.prefix
+        both_bare = self._open is not None and not (self._open.prefix or self._open.apart or line.prefix or line.apart)
         return self._leave() if both_bare else self.end_line()
 
     def _leave(self) -> bytes:

@@ -240,7 +240,10 @@ class ScreenPrinter:
                 prefix = f"[{self._name(session_id) or session_id}] {prefix}"
             red = descriptor == 2 and self._look.colour and source != TALK
             line = self._lines[key] = Line(
-                prefix.encode(), people.COLOURS["red"].encode() if red else b"", people.RESET.encode() if red else b""
+                prefix.encode(),
+                people.COLOURS["red"].encode() if red else b"",
+                people.RESET.encode() if red else b"",
+                apart=source == TALK,
             )
         return line
 

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from google.protobuf.json_format import Parse
 from sightline.v1.event_pb2 import (
     CHANNEL_STDERR,
     CHANNEL_STDOUT,
     CHANNEL_TERMINAL,
+    OUTCOME_SUCCEEDED,
+    REQUEST_KIND_PERMISSION,
+    ROLE_ASSISTANT,
     SESSION_STATE_WORKING,
+    TOOL_STATUS_COMPLETED,
     Channel,
+    Completed,
+    Error,
     Event,
+    Message,
+    Progress,
+    Request,
+    RequestOption,
     StepFinished,
+    ToolCall,
+    ToolResult,
 )
-from sightline.v1.session_pb2 import Session
+from sightline.v1.session_pb2 import Session, SessionKind
 from sightline.v1.session_service_pb2 import GAP_REASON_RETENTION, Gap
 from sightline_cli.printing import JsonPrinter, Look, ScreenPrinter
 
@@ -153,3 +166,80 @@ def test_text_is_beside_the_bytes_and_a_cut_character_comes_with_its_second_half
     printer.event(output(b"\xa9\xff"))
     texts = [json.loads(line)["text"] for line in kept.out.splitlines()]
     assert texts == ["caf", "\xe9\ufffd"]
+
+
+# --- an agent's session
+
+AGENT = Session(id="s", name="web", agent="claude")
+PIPED = Look(talk=0, result=True)
+SHOWN = Look(stdout_is_terminal=True, columns=40)
+
+
+def talked(look: Look, *events: Event, session: Session = AGENT) -> Kept:
+    kept = Kept()
+    printer = ScreenPrinter(kept, look)
+    printer.session(session)
+    for event in events:
+        event.session_id = "s"
+        printer.event(event)
+    printer.finish()
+    return kept
+
+
+def said(text: str, *, delta: bool = False) -> Event:
+    return Event(source="claude", message=Message(role=ROLE_ASSISTANT, text=text, message_id="m", delta=delta))
+
+
+def works(seconds: int) -> Event:
+    event = Event(source="claude", progress=Progress(phase="Bash" * 20))
+    event.progress.elapsed.FromSeconds(seconds)
+    return event
+
+
+END = Event(source="claude", completed=Completed(outcome=OUTCOME_SUCCEEDED, result_text="The end\x1b"))
+
+
+def test_piped_an_agents_last_word_goes_out_as_it_is_and_nothing_else() -> None:
+    kept = talked(PIPED, said("I begin"), works(5), END)
+    assert (kept.out, kept.err) == (b"The end\x1b\n", b"")
+    assert talked(Look(), said("I begin"), END).out == b"\xe2\x97\x8f I begin\n\n\xe2\x96\xa0 succeeded\n"
+
+
+def test_where_nothing_is_shown_a_request_and_an_error_are_told_all_the_same() -> None:
+    asked = Request(request_id="r", kind=REQUEST_KIND_PERMISSION, text="rm", options=[RequestOption(option_id="allow")])
+    kept = talked(PIPED, Event(request=asked), Event(source="claude", error=Error(message="overloaded")))
+    assert kept.err == (b"[sightline] permission: rm (answer with: sightline answer web allow)\n[sightline] error: overloaded\n")
+    assert kept.out == b""
+
+
+def test_with_a_terminal_on_stderr_alone_it_is_shown_there() -> None:
+    kept = talked(Look(stderr_is_terminal=True, talk=2, result=True), said("I begin"), END)
+    assert kept.out == b"The end\x1b\n"
+    assert b"I begin" in kept.err
+
+
+def test_progress_is_one_line_that_goes_when_anything_else_comes() -> None:
+    kept = talked(SHOWN, works(5), works(10), said("Done"), works(15))
+    line = "⋯ " + "Bash" * 9
+    assert kept.out.decode() == f"{line}…\r\x1b[K{line}…\r\x1b[K● Done\n{line}…\r\x1b[K"
+    assert talked(Look(), works(5), said("Done")).out.decode() == "● Done\n", "in a pipe there is none"
+
+
+def test_progress_does_not_cut_a_message_and_ends_the_line_of_a_call() -> None:
+    call = Event(source="claude", tool_call=ToolCall(tool_call_id="1", title="Bash: x"))
+    result = Event(source="claude", tool_result=ToolResult(tool_call_id="1", status=TOOL_STATUS_COMPLETED))
+    kept = talked(SHOWN, said("I ", delta=True), works(5), said("go", delta=True), call, works(10), result)
+    text = kept.out.decode().replace("⋯ " + "Bash" * 9 + "…\r\x1b[K", "<progress>")
+    assert text == "● I go\n\n● other Bash: x\n<progress>● other Bash: x → ok\n"
+
+
+def test_what_it_writes_to_stderr_ends_the_line_that_is_open_on_the_same_terminal() -> None:
+    kept = talked(TERMINAL, said("I ", delta=True), output(b"oops\n", CHANNEL_STDERR), said("go", delta=True))
+    assert kept.together.decode() == "● I \n\x1b[31moops\x1b[0m\n\n● go\n"
+
+
+def test_a_plain_commands_session_shows_nothing_of_what_others_publish_into_it_and_a_screen_is_a_screen() -> None:
+    assert talked(SHOWN, said("hi"), session=Session(id="s", name="web")).together == b""
+    pane = Session(id="s", name="web", agent="claude", kind=SessionKind.SESSION_KIND_TMUX)
+    assert talked(SHOWN, said("hi"), session=pane).together == b""
+    assert b"hi" in talked(replace(SHOWN, screens=False), said("hi"), session=pane).out
