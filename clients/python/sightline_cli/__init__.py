@@ -11,7 +11,8 @@ attach      attach; `attached` is the terminal at work
 steer       send, interrupt, resize, snapshot
 answer      answer
 sessions    ls, show
-endings     wait, stop, rm
+endings     stop, rm
+waiting     wait, explain
 adopt       adopt, release
 replay      replay; `replaying` is it at work, `playing` the time it takes
 export      export; `saving` makes files that appear whole

@@ -6,6 +6,7 @@ OK = 0
 FAILED = 1  # what was asked for did not work; one line on stderr says why
 USAGE = 2  # the command line itself is wrong
 NO_SERVER = 3  # no server runs, or it does not answer
+ENDED = 4  # the session has ended, and something else was waited for
 TIMED_OUT = 124  # as `timeout` of coreutils says it
 NOT_FOUND = 127  # as a shell says that there is no such program
 BY_SIGNAL = 128  # plus the signal's number

@@ -1,55 +1,16 @@
-"""wait, stop, rm: the end of sessions."""
+"""stop, rm: the end of sessions."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from sightline_cli import codes
-from sightline_cli.command import Command, Complaint, add_json, add_session, duration, words
-from sightline_cli.sessions import exit_code_of, state_of, what
+from sightline_cli.command import Command, Complaint, add_json, add_session, duration
+from sightline_cli.sessions import exit_code_of, what
 
 if TYPE_CHECKING:
     from sightline.v1.session_pb2 import Session
-
-UNTIL = ("waiting", "idle", "ended")
-
-
-# --- wait
-
-
-def _wait_arguments(parser: argparse.ArgumentParser) -> None:
-    add_session(parser)
-    parser.add_argument(
-        "--until", metavar="S,S", type=words, default=["ended"], help="which state to wait for: ended (default), waiting, idle"
-    )
-    parser.add_argument("--timeout", metavar="TIME", type=duration, help="give up after this long (30s, 10m), with exit code 124")
-    parser.add_argument("--after", metavar="SEQ", type=int, default=0, help="only a state reached behind this event counts")
-    add_json(parser, "print the answer as JSON: the session, and the event that was waited for")
-
-
-async def _wait(chosen: argparse.Namespace) -> int:
-    from sightline.v1.event_pb2 import SessionState  # noqa: PLC0415
-
-    from sightline_cli import printing, reach  # noqa: PLC0415
-
-    if not set(chosen.until) <= set(UNTIL):
-        raise Complaint(f"one can wait until a session is {', '.join(UNTIL)}, not {', '.join(chosen.until)}", codes.USAGE)
-    states = [state_of(SessionState, word) for word in chosen.until]
-    async with reach.server(chosen) as client:
-        answer = await client.wait(chosen.session, until=states, after_seq=chosen.after, timeout=chosen.timeout)
-    if chosen.json:
-        print(printing.to_json(answer))
-    if answer.timed_out:
-        if not chosen.json:
-            print(f"sightline: {chosen.session} is not {' or '.join(chosen.until)} yet", file=sys.stderr)
-        return codes.TIMED_OUT
-    session = answer.session
-    if not session.HasField("end_time"):
-        return codes.OK
-    return codes.of_ending(exit_code_of(session), session.signal)
-
 
 # --- stop
 
@@ -132,21 +93,6 @@ async def _rm(chosen: argparse.Namespace) -> int:
         print(f"{len(sessions)} forgotten")
     return code
 
-
-WAIT = Command(
-    name="wait",
-    summary="Wait until a session ends, or needs somebody.",
-    when="""\
-The exit code is the session's own when it ends (128 + N for signal N), 0 when it waits or idles as
-asked, and 124 when the time is over first. Does not print its output: `sightline watch` does.""",
-    examples=(
-        ("sightline wait build && sightline run -- ./deploy", "go on when it has succeeded"),
-        ("sightline wait build --timeout 10m", "at most ten minutes"),
-        ("sightline wait agent --until waiting,idle", "until somebody must answer"),
-    ),
-    arguments=_wait_arguments,
-    run=_wait,
-)
 
 STOP = Command(
     name="stop",

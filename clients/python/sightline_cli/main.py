@@ -35,6 +35,7 @@ from sightline_cli import (
     serve,
     sessions,
     steer,
+    waiting,
     watch,
 )
 from sightline_cli.command import Command, Complaint, Parser, add_remote, describe, examples
@@ -43,7 +44,7 @@ IMPORTED = 50_000  # new objects between two looks for garbage
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("start something", (run.RUN, run.CREATE, adopt.ADOPT, directories.WATCH_DIR, publish.PUBLISH)),
-    ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, endings.WAIT)),
+    ("look at it", (sessions.LS, watch.WATCH, attach.ATTACH, sessions.SHOW, steer.SNAPSHOT, waiting.WAIT, waiting.EXPLAIN)),
     ("steer it", (steer.SEND, answer.ANSWER, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
     ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT, decode.DECODE)),
