@@ -19,8 +19,8 @@ CHUNK = 64 * 1024  # bytes, as a spool is read
 LONG = {False: 2_000_000, True: 200_000}  # bytes that a recording is made to for the time, by quick
 ROUNDS = 3
 HOSTILE = {"synthetic"}  # what is not understood there is meant not to be
-COLUMNS = (14, 6, 7, 8, 7, 8, 8, 8, 7, 9)
-HEADING = ("agent", "files", "lines", "unknown", "calls", "linked", "closed", "right", "wrong", "MB/s")
+COLUMNS = (14, 6, 7, 8, 7, 8, 8, 8, 7, 9, 9)
+HEADING = ("agent", "files", "lines", "unknown", "calls", "linked", "closed", "right", "wrong", "MB/s", "slowest")
 
 
 @dataclass
@@ -35,9 +35,11 @@ class Row:
         calls: of tools.
         linked: that have their result.
         closed: whose result never came: closed as unknown.
-        wrong: what is wrong, for people.
-        size: bytes decoded for the time.
-        seconds: of one core for them.
+        right: whose outcome is the truth.
+        wrong: whose is not.
+        size: bytes in the recordings.
+        seconds: of one core for them, at the speed of longer ones.
+        slowest: bytes a second, of the one with the smallest lines, as a rule.
     """
 
     agent: str
@@ -51,6 +53,7 @@ class Row:
     wrong: int = 0
     size: int = 0
     seconds: float = 0.0
+    slowest: float = float("inf")
 
 
 def main(*, quick: bool, each: bool) -> int:
@@ -65,15 +68,17 @@ def main(*, quick: bool, each: bool) -> int:
             complaints.append(f"{one.name}: nothing reads it")
             continue
         complaints += judge(one, row)
-        size, seconds = measured(one, quick=quick)
-        row.size += size
-        row.seconds += seconds
-        if each and size:
-            print(f"  {one.name:<40} {size / seconds / MB:8.1f} MB/s, {len(one.data):>7} bytes", flush=True)
+        if one.data:
+            speed = measured(one, quick=quick)
+            row.size += len(one.data)
+            row.seconds += len(one.data) / speed
+            row.slowest = min(row.slowest, speed)
+            if each:
+                print(f"  {one.name:<40} {speed / MB:8.1f} MB/s, {len(one.data):>7} bytes", flush=True)
     for row in rows.values():
-        speed = f"{row.size / row.seconds / MB:.1f}" if row.size else "-"
+        speeds = (f"{row.size / row.seconds / MB:.1f}", f"{row.slowest / MB:.1f}") if row.size else ("-", "-")
         counts = (row.files, row.lines, row.unknown, row.calls, row.linked, row.closed, row.right, row.wrong)
-        print(shown((row.agent, *map(str, counts), speed)), flush=True)
+        print(shown((row.agent, *map(str, counts), *speeds)), flush=True)
     total = sum(row.size for row in rows.values()) / sum(row.seconds for row in rows.values()) / MB
     print(f"all together {total:.1f} MB/s on one core; wanted are {GOAL}{'' if total >= GOAL else ': MISSED'}")
     for complaint in complaints:
@@ -114,8 +119,8 @@ def wrong_outcomes(one: Recording, events: list[Event]) -> Iterable[str]:
             yield f"its outcome is {one.if_asked} where it was asked to end, and was said to be {asked}"
 
 
-def measured(one: Recording, *, quick: bool) -> tuple[int, float]:
-    """Bytes of a longer one, and the processor's time for them in seconds: the best of some rounds."""
+def measured(one: Recording, *, quick: bool) -> float:
+    """Bytes in a second of one core's time, of a recording made longer: the best of some rounds."""
     assert one.decoder is not None  # noqa: S101 - for the type checker: the caller has looked
     data = longer(one, LONG[quick])
     best = float("inf")
@@ -126,7 +131,7 @@ def measured(one: Recording, *, quick: bool) -> tuple[int, float]:
             decoder.feed(data[start : start + CHUNK])
         decoder.close(one.end())
         best = min(best, time.process_time() - began)
-    return len(data), best
+    return len(data) / best
 
 
 def longer(one: Recording, size: int) -> bytes:
