@@ -13,7 +13,6 @@ from zlib import crc32
 
 from sightline.v1.event_pb2 import ErrorOrigin, Outcome, Role, ToolStatus, Usage
 
-from sightline_server.decode.agents.conversation import add_usage
 from sightline_server.decode.agents.decoder import Decoder, End
 from sightline_server.decode.agents.json_lines import span
 from sightline_server.decode.agents.tools import as_text, todos
@@ -118,12 +117,22 @@ class GeminiChat(Decoder):
         self._remember(message_id, text, max(thought, len(thoughts)))
         self._answered = bool(text) and not one.get("toolCalls")
         if isinstance(one.get("tokens"), dict):
-            self._used[message_id] = _usage(one["tokens"])
-            conversation.spent = Usage()
-            for usage in self._used.values():
-                add_usage(conversation.spent, usage)
+            self._count(message_id, _usage(one["tokens"]))
         if isinstance(one.get("model"), str) and one["model"] != conversation.info.model:
             conversation.know(model=one["model"])
+
+    def _count(self, message_id: str, usage: Usage) -> None:
+        """Adds what a message used; where it says it again the last one wins."""
+        told = self._used.get(message_id)
+        if told == usage:
+            return
+        self._used[message_id] = usage
+        if told is None:
+            self.conversation.spend(usage)
+        else:
+            self.conversation.spent = Usage()
+            for one in self._used.values():
+                self.conversation.spend(one)
 
     def _calls(self, one: dict[str, Any], line: bytes) -> None:
         conversation = self.conversation

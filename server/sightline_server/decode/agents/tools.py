@@ -50,6 +50,7 @@ _KINDS: Mapping[ToolKind.ValueType, str] = {
 _KIND_BY_NAME: Mapping[str, ToolKind.ValueType] = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 
 PLACES = ("file_path", "filePath", "path", "absolute_path", "notebook_path", "file", "filename", "target_file", "dir_path")
+_PLACES = frozenset(PLACES)
 _TITLES = ("command", "cmd", *PLACES, "pattern", "query", "url", "description", "subject", "prompt")
 
 
@@ -101,7 +102,7 @@ def as_line(value: object) -> str:
 
 def places_of(given: object) -> list[Location]:
     """The files that a tool's input names."""
-    if not isinstance(given, dict):
+    if not isinstance(given, dict) or _PLACES.isdisjoint(given):
         return []
     line = given.get("line") or given.get("offset")
     number = line if isinstance(line, int) and not isinstance(line, bool) and 0 < line < 1 << 31 else 0
