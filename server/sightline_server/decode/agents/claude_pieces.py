@@ -17,7 +17,7 @@ class Block:
     """One block of a message.
 
     Attributes:
-        kind: `text`, `thinking`, or a tool's, which is not told here.
+        kind: `text`, `thinking`; empty: another, which is not told here.
         message_id: under which it is told.
         parts: what was told of it.
         whole: its whole was told too.
@@ -45,6 +45,7 @@ class Attempt:
         blocks: by their place in it.
         before: the blocks of an attempt that failed, which this one may repeat.
         failed: it will be tried again.
+        loose: how many blocks were not told as a whole.
     """
 
     api_id: str = ""
@@ -52,6 +53,7 @@ class Attempt:
     before: dict[int, Block] = field(default_factory=dict)
     over: bool = False
     failed: bool = False
+    loose: int = 0
 
 
 class Pieces:
@@ -78,7 +80,7 @@ class Pieces:
     def block(self, place: int, kind: str, parent: str = "") -> None:
         """A block of the message begins."""
         attempt = self._attempts.get(parent) or self._begin("", parent)
-        self._add(attempt, place, kind)
+        self._add(attempt, place, kind if kind in {"text", "thinking"} else "")
 
     def piece(self, place: int, kind: str, text: str, parent: str = "") -> None:
         """The next piece of a block."""
@@ -102,14 +104,11 @@ class Pieces:
         attempt = self._attempts.get(parent)
         if attempt is None or attempt.api_id != api_id or not api_id:
             attempt = self._begin(api_id, parent)
-        for block in attempt.blocks.values():
-            if block.kind == kind and not block.whole:
-                break
-        else:
-            block = self._add(attempt, len(attempt.blocks), kind)
+        block = self._loose(attempt, kind) or self._add(attempt, len(attempt.blocks), kind)
         told = block.again or block.text
         new = not told
         block.whole, block.again, block.parts = True, "", [text]
+        attempt.loose -= 1
         if new:
             self._tell(kind, text, block.message_id, delta=False, parent=parent)
         elif text.startswith(told):
@@ -123,16 +122,22 @@ class Pieces:
         attempt = self._attempts.get(parent)
         if attempt is None or attempt.api_id != api_id or not api_id:
             attempt = self._begin(api_id, parent)
-        for block in attempt.blocks.values():
-            if block.kind not in {"text", "thinking"} and not block.whole:
-                block.whole = True
-                return
-        self._add(attempt, len(attempt.blocks), "tool").whole = True
+        block = self._loose(attempt, "") or self._add(attempt, len(attempt.blocks), "")
+        block.whole = True
+        attempt.loose -= 1
+
+    def _loose(self, attempt: Attempt, kind: str) -> Block | None:
+        """The block of this kind whose whole is still to come."""
+        if attempt.loose:
+            for block in attempt.blocks.values():
+                if block.kind == kind and not block.whole:
+                    return block
+        return None
 
     def _begin(self, api_id: str, parent: str) -> Attempt:
         last = self._attempts.pop(parent, None)
         attempt = Attempt(api_id)
-        if last and not last.over and (last.failed or any(not block.whole for block in last.blocks.values())):
+        if last and not last.over and (last.failed or last.loose):
             attempt.before = last.before | last.blocks
         self._attempts[parent] = attempt
         if len(self._attempts) > MAX_SPEAKERS:
@@ -144,6 +149,8 @@ class Pieces:
         before = attempt.before.get(place)
         if before and before.kind == kind:
             block.message_id, block.again = before.message_id, before.again or before.text
+        replaced = attempt.blocks.get(place)
+        attempt.loose += 1 if replaced is None or replaced.whole else 0
         attempt.blocks[place] = block
         return block
 
