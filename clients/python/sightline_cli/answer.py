@@ -41,7 +41,7 @@ async def _answer(chosen: argparse.Namespace) -> int:
             return codes.OK
         if not chosen.answer and chosen.text is None:
             for request in asked:
-                question = f"{talk.asks(request)}\n  {talk.answer_with(request, session.name, several=len(asked) > 1)}"
+                question = f"{talk.asks(request)}\n  {talk.answer_with(request, session, several=len(asked) > 1)}"
                 print(printing.to_json(request) if chosen.json else question)
             if not asked and not chosen.json:
                 reach.note(f"{session.name} asks nothing")

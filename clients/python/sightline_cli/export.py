@@ -147,7 +147,7 @@ def _writer(written_as: str, chosen: argparse.Namespace, session: Session, size:
     if written_as == formats.JSONL:
         return jsonl.Writer(keep_input=keep_input)
     if written_as == formats.TEXT:
-        return plain.Writer(Talk(session.name) if printing.is_told(session) else None)
+        return plain.Writer(Talk(session) if printing.is_told(session) else None)
     head = _head(session, size)
     if written_as == formats.TYPESCRIPT:
         return typescript.Writer(head, advanced=not chosen.classic, keep_input=keep_input)

@@ -28,7 +28,6 @@ TALK = "/talk"  # no source is called so
 TOLD = {"request", "error"}
 """Kinds that are told also where nothing else of an agent's session is shown."""
 ERASE = b"\r\x1b[K"  # takes the line of progress away
-SCREENS = {SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN}
 
 
 class Descriptors(Protocol):
@@ -189,7 +188,7 @@ class ScreenPrinter:
         line = self._line(event.session_id, TALK, descriptor)
         shown = self._talks.get(event.session_id)
         if shown is None:
-            shown = self._talks[event.session_id] = talk.Talk(self._name(event.session_id), colour=self._look.talk_colour)
+            shown = self._talks[event.session_id] = talk.Talk(self._sessions.get(event.session_id), colour=self._look.talk_colour)
         if kind == "progress":
             self._show_progress(event, shown, line)
             return
@@ -199,7 +198,7 @@ class ScreenPrinter:
     def _told(self, event: e.Event) -> str:
         if not event.HasField("request"):
             return words.line(event)
-        return f"{talk.asks(event.request)} ({talk.answer_with(event.request, self._name(event.session_id))})"
+        return f"{talk.asks(event.request)} ({talk.answer_with(event.request, self._sessions.get(event.session_id))})"
 
     def _show_progress(self, event: e.Event, shown: talk.Talk, line: Line) -> None:
         """On one line, written again and again; not within a message, whose text shows that something happens."""
@@ -300,7 +299,7 @@ def to_json(message: object) -> str:
 
 def is_told(session: Session) -> bool:
     """Whether a person is shown what is said and done in it, rather than bytes: an agent's, unless it has a terminal."""
-    if session.kind in SCREENS or (session.kind == SessionKind.SESSION_KIND_PUBLISHED and session.HasField("terminal")):
+    if session.kind in talk.SCREENS or (session.kind == SessionKind.SESSION_KIND_PUBLISHED and session.HasField("terminal")):
         return False
     return bool(session.agent) or session.kind in {SessionKind.SESSION_KIND_TRANSCRIPT, SessionKind.SESSION_KIND_PUBLISHED}
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sightline.v1 import event_pb2 as e
+from sightline.v1.session_pb2 import Session, SessionKind
 
 from sightline_cli import people, words
 from sightline_cli.agents import SOURCES as AGENTS
@@ -21,6 +22,8 @@ SHOWN = (
     *("file_changed", "progress", "usage", "request", "request_resolved", "error", "completed"),
 )
 """The kinds of events that are shown, or counted."""
+SCREENS = {SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN}
+"""What somebody can attach to."""
 MAX_PROMPT = 12  # lines of what was asked
 MAX_LINE = 300  # characters of a notice, an error, or of why a tool failed
 SHORTEST = 0.05  # seconds below which nobody wants to know how long something took
@@ -46,12 +49,12 @@ class Talk:
     """One session's events as text.
 
     Args:
-        name: the session's, to answer it by.
+        session: whose events these are, as far as it is known.
         colour: with colours.
     """
 
-    def __init__(self, name: str = "", *, colour: bool = False) -> None:
-        self._name = name
+    def __init__(self, session: Session | None = None, *, colour: bool = False) -> None:
+        self._session = session
         self._colour = colour
         self._open: Key | None = None
         self._held = ""  # line ends of a message that goes on, or not
@@ -246,7 +249,7 @@ class Talk:
         self._requests.add(request.request_id)
         lines = [self._paint(f"? {asks(request)}", "yellow")]
         lines += [f"    {one_line(option.option_id)}  {one_line(option.label)}".rstrip() for option in request.options]
-        lines.append(f"  {answer_with(request, self._name, several=len(self._requests) > 1)}")
+        lines.append(f"  {answer_with(request, self._session, several=len(self._requests) > 1)}")
         return self._block("request") + "\n".join(lines) + "\n"
 
     def _request_resolved(self, event: e.Event) -> str:
@@ -323,11 +326,17 @@ def asks(request: e.Request) -> str:
     return f"{kind}: {one_line(request.text or request.request_id)}"
 
 
-def answer_with(request: e.Request, name: str, *, several: bool = False) -> str:
-    """How a request is answered from a command line; `several`: others are open, so it has to be named.
+def answer_with(request: e.Request, session: Session | None, *, several: bool = False) -> str:
+    """How a request is answered; `several`: others are open, so it has to be named.
 
-    The agent's words are quoted: people copy the line into a shell.
+    Sightline answers for what it has started; others wait for their own person. The agent's words are quoted: people copy the line
+    into a shell.
     """
+    name = session.name if session else ""
+    if session and session.kind in SCREENS:
+        return f"answer it on its screen: sightline attach {name}"
+    if session and session.kind not in {SessionKind.SESSION_KIND_COMMAND, SessionKind.SESSION_KIND_UNSPECIFIED}:
+        return "answer it where it runs"
     which = [name or "NAME", *([shlex.quote(one_line(request.request_id))] if several else [])]
     option = "|".join(shlex.quote(one_line(option.option_id)) for option in request.options) or "--text '...'"
     return " ".join(["answer with: sightline answer", *which, option])

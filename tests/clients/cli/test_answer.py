@@ -21,10 +21,10 @@ def request(request_id: str, text: str, *, free: bool = False) -> Event:
     return Event(request=asked)
 
 
-def test_alone_it_lists_what_is_asked_and_how_to_answer(served: Sightline) -> None:
+def test_alone_it_lists_what_is_asked_and_where_to_answer(served: Sightline) -> None:
     gone = Event(request_resolved=RequestResolved(request_id="r1", cancelled=True))
     ask(served, request("r1", "Bash: ls"), gone, request("r2", "Bash: rm x"))
-    assert served.out("answer", "fix") == "permission: Bash: rm x\n  answer with: sightline answer fix allow|deny\n"
+    assert served.out("answer", "fix") == "permission: Bash: rm x\n  answer it where it runs\n"
     assert json.loads(served.out("answer", "fix", "--json"))["requestId"] == "r2"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from google.protobuf.duration_pb2 import Duration
 from sightline.v1 import event_pb2 as e
-from sightline_cli.talk import Talk, progress
+from sightline.v1.session_pb2 import Session, SessionKind
+from sightline_cli.talk import Talk, answer_with, progress
 
 
 def shown(*events: e.Event, colour: bool = False) -> str:
-    talk = Talk("web", colour=colour)
+    talk = Talk(Session(name="web"), colour=colour)
     return "".join(talk.event(event) for event in events)
 
 
@@ -113,6 +114,14 @@ def test_a_request_says_how_to_answer_it() -> None:
         "  answered by unix: allow\n"
         "  no answer is needed any more: the turn is over\n"
     )
+
+
+def test_what_sightline_cannot_answer_is_not_said_to_be_answered_by_it() -> None:
+    asked = e.Request(request_id="r", options=[e.RequestOption(option_id="allow")])
+    pane = Session(name="web", kind=SessionKind.SESSION_KIND_TMUX)
+    assert answer_with(asked, pane) == "answer it on its screen: sightline attach web"
+    assert answer_with(asked, Session(name="web", kind=SessionKind.SESSION_KIND_TRANSCRIPT)) == "answer it where it runs"
+    assert answer_with(asked, None) == "answer with: sightline answer NAME allow"
 
 
 def test_nothing_that_an_agent_writes_steers_the_terminal() -> None:
