@@ -213,11 +213,11 @@ PROMPT = "--dangerously do this"
 @pytest.mark.parametrize(
     ("name", "argv", "words", "stdin"),
     [
-        ("claude", [], "-p --output-format stream-json --verbose --include-partial-messages", PROMPT),
+        ("claude", [], "-p --output-format stream-json --verbose", PROMPT),
         (
             "claude",
             ["claude", "--print", "--model", "x"],
-            "--output-format stream-json --verbose --include-partial-messages --print --model x",
+            "--output-format stream-json --verbose --print --model x",
             PROMPT,
         ),
         ("codex", [], "exec --json -", PROMPT),
@@ -228,7 +228,7 @@ PROMPT = "--dangerously do this"
         ("opencode", [], "run --format json", PROMPT),
         ("amp", [], "-x --stream-json", PROMPT),
         ("goose", [], "run --output-format stream-json -i -", PROMPT),
-        ("cursor", [], f"-p --output-format stream-json --stream-partial-output -- {PROMPT}", ""),
+        ("cursor", [], f"-p --output-format stream-json -- {PROMPT}", ""),
     ],
 )
 def test_a_prompt_is_never_a_flag(

@@ -110,7 +110,13 @@ class Journal:
                 break
             records.append(Record(kind, position, time, data[place : place + size]))
             place += size
+        self._size = place
         return records
+
+    def cut(self, records: list[Record]) -> None:
+        """Keeps only these, the first of those that were read: what lies behind was never committed. Needs no room on the disk."""
+        self._size = sum(_HEAD.size + len(record.data) for record in records)
+        os.ftruncate(self._fd, self._size)
 
     def close(self) -> None:
         """Closes what is open. The files stay."""

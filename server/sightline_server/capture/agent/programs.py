@@ -55,7 +55,7 @@ TABLE: Mapping[str, Program] = {
     "claude": Program(
         "claude",
         _npm("@anthropic-ai/claude-code"),
-        (("-p", "--print"), ("--output-format", "stream-json"), ("--verbose",), ("--include-partial-messages",)),
+        (("-p", "--print"), ("--output-format", "stream-json"), ("--verbose",)),
         two_way=(("--input-format", "stream-json"), ("--permission-prompt-tool", "stdio"), ("--replay-user-messages",)),
     ),
     "codex": Program("codex", _npm("@openai/codex"), (("--json",),), "exec", frozenset({"exec", "e"}), from_stdin=("-",)),
@@ -65,7 +65,7 @@ TABLE: Mapping[str, Program] = {
     "cursor": Program(
         "cursor-agent",
         "see https://cursor.com/cli",
-        (("-p", "--print"), ("--output-format", "stream-json"), ("--stream-partial-output",)),
+        (("-p", "--print"), ("--output-format", "stream-json")),
         from_stdin=None,
     ),
     "amp": Program("amp", _npm("@sourcegraph/amp"), (("-x", "--execute"), ("--stream-json",))),

@@ -63,6 +63,7 @@ class AgentSink:
         self._journal = Journal(sink.directory)
         self._owed = 0  # commits that are not done yet
         self._stderr = b""
+        self._blamed = ""  # the last of its stderr's known errors
 
     def begin(self, account: Account) -> None:
         """A new agent. Raises OSError."""
@@ -84,11 +85,10 @@ class AgentSink:
             self.begin(fresh)
             return
         committed = {accounts.STDOUT: self.position(STDOUT_SPOOL), accounts.ANSWER: self.position(ANSWERS)}
-        for record in records:
-            if record.place > committed.get(record.kind, record.place):
-                break
+        count = next((n for n, one in enumerate(records) if one.place > committed.get(one.kind, one.place)), len(records))
+        for record in records[:count]:
             self.account.take(record)
-        self._journal.keep(self.account)  # what lies behind was never committed: it comes again
+        self._journal.cut(records[:count])
 
     def position(self, spool: str) -> int:
         return self._sink.position(spool)
@@ -139,6 +139,7 @@ class AgentSink:
         data = b"".join(chunks)
         self._stderr = (self._stderr + data)[-stderr.MAX_LINE :]
         found = stderr.messages(self._family, data)
+        self._blamed = next((one.error.message for one in reversed(found) if one.HasField("error")), self._blamed)
         if not found:
             return self._sink.output(source, Channel.CHANNEL_STDERR, chunks, position, spool)
         said = [Event(source=source, output=Output(channel=Channel.CHANNEL_STDERR, data=chunk)) for chunk in chunks]
@@ -200,7 +201,7 @@ class AgentSink:
         return self.account.two_way is None or (bool(turn) and turn == self.account.decoder.conversation.turn_id)
 
     def _why(self, ending: Ending) -> str:
-        words = stderr.last_words(self._stderr)
+        words = self._blamed or stderr.last_words(self._stderr)
         if not words:
             return ""
         how = f"signal {ending.signal} ended it" if ending.signal else f"it exited with code {ending.exit_code}"
