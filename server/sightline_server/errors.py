@@ -288,7 +288,9 @@ class StepsRunning(WrongState):
 
 
 class AgentTakesNoAnswers(WrongState):
-    text = "the agent in session {session} cannot be answered from here: it was not started with `two_way`, so answer it where it runs"
+    text = (
+        "the agent in session {session} cannot be answered from here: it was not started with `two_way`, so answer it where it runs"
+    )
 
 
 class RequestAnswered(WrongState):
@@ -301,6 +303,10 @@ class RequestVoid(WrongState):
 
 class NotAdopted(WrongState):
     text = "session {session!r} was started by Sightline and cannot be released: use `stop` to end it"
+
+
+class AgentWithoutServer(WrongState):
+    text = "the opencode with pid {pid} has no server that could be listened to: start it with `opencode --port 4096`"
 
 
 class SeveralAgents(WrongState):
@@ -471,6 +477,10 @@ class TooManySessionsNamed(TooMuch):
 
 
 # --- Unreachable
+
+
+class AgentServerUnreachable(Unreachable):
+    text = "no opencode answers at {url}: {why}; check the port (`opencode --port PORT`), or start it"
 
 
 class Draining(Unreachable):

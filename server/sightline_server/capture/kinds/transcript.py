@@ -17,10 +17,14 @@ from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.kind import Kind, Shared
 from sightline_server.capture.paths import utf8
 from sightline_server.capture.tmux import discovery
-from sightline_server.capture.transcript import finding, places
-from sightline_server.capture.transcript.agents import Agent
+from sightline_server.capture.transcript import finding, http, opencode, places
+from sightline_server.capture.transcript.agents import Agent, family_of_process, running
 from sightline_server.capture.transcript.finding import Found
+from sightline_server.capture.transcript.opencode import OpencodeSource
 from sightline_server.capture.transcript.source import TranscriptSource
+
+KNOWN = (*places.FAMILIES, opencode.FAMILY)
+"""Agents that can be followed where they run."""
 
 
 class TranscriptKind:
@@ -32,8 +36,16 @@ class TranscriptKind:
 
     def check(self, request: CreateRequest) -> None:
         transcript = request.transcript
-        if request.agent.name and request.agent.name not in places.FAMILIES:
-            raise errors.AgentNotFollowable(agent=request.agent.name, known=", ".join(places.FAMILIES))
+        if request.agent.name and request.agent.name not in KNOWN:
+            raise errors.AgentNotFollowable(agent=request.agent.name[:64], known=", ".join(KNOWN))
+        if is_url(transcript.path):
+            if request.agent.name not in ("", opencode.FAMILY):
+                raise errors.BadField(field="transcript.path", problem="a URL is of opencode's server, which alone has one")
+            try:
+                http.parse(transcript.path)
+            except ValueError as error:
+                raise errors.BadField(field="transcript.path", problem=str(error)) from None
+            return
         if "\0" in transcript.path or (transcript.path and not os.path.isabs(transcript.path)):
             raise errors.BadField(field="transcript.path", problem="give the file's absolute path")
         if "\0" in request.cwd or (request.cwd and not os.path.isabs(request.cwd)):
@@ -43,6 +55,12 @@ class TranscriptKind:
         return [request.agent.name or "agent"]
 
     async def record(self, request: CreateRequest) -> SessionMessage:
+        if is_url(request.transcript.path):
+            port = http.parse(request.transcript.path).port
+            return _served(request.transcript.path, await asyncio.to_thread(opencode.listener, port))
+        family = request.agent.name or (family_of_process(request.transcript.pid) if request.transcript.pid else "")
+        if family == opencode.FAMILY and not request.transcript.path:
+            return await asyncio.to_thread(_serving, request)
         found = await asyncio.to_thread(self._find, request)
         agent = found.agent
         pane = await self._pane_of(agent) if agent and not request.transcript.path else None
@@ -62,11 +80,15 @@ class TranscriptKind:
     def new(self, request: CreateRequest, record: SessionMessage, sink: Sink) -> Source:
         if record.kind == SessionKind.SESSION_KIND_TMUX:
             return self._panes.new(request, record, sink)
+        if record.agent == opencode.FAMILY:
+            return OpencodeSource(sink, self._shared.inotify, record.transcript.path, keep_raw=request.keep_raw)
         path = Path(record.transcript.path) if record.transcript.path else None
         agent = self._agent(record, request)
         return TranscriptSource(sink, self._shared.inotify, Found(record.agent, path, agent), keep_raw=request.keep_raw)
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
+        if record.agent == opencode.FAMILY:
+            return OpencodeSource(sink, self._shared.inotify)
         return TranscriptSource(sink, self._shared.inotify)
 
     async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:
@@ -99,6 +121,36 @@ class TranscriptKind:
             return await discovery.resolve(Tmux(socket_path=socket, target=pane))
         except errors.SightlineError:
             return None  # it has outlived its tmux, or it is not ours
+
+
+def is_url(path: str) -> bool:
+    """Whether a transcript is a server to be listened to."""
+    return path.startswith(("http://", "https://"))
+
+
+def _serving(request: CreateRequest) -> SessionMessage:
+    """The opencode with this process, or in this directory. Raises what `finding` does, `AgentWithoutServer`."""
+    cwd = os.path.realpath(request.cwd) if request.cwd else ""
+    pid = request.transcript.pid
+    found = [one for one in running(opencode.FAMILY) if pid in (0, one.process.pid) and cwd in ("", one.cwd)]
+    if not found:
+        raise errors.AgentNotFound(what=f"process {pid}" if pid else cwd or "nothing", agent=opencode.FAMILY)
+    if len(found) > 1:
+        where = f"in {cwd}" if cwd else "on this host"
+        raise errors.SeveralAgents(where=where, agents="; ".join(finding.describe(one, None) for one in found))
+    port = min(opencode.ports(found[0]), default=0)
+    if not port:
+        raise errors.AgentWithoutServer(pid=found[0].process.pid)
+    return _served(f"http://127.0.0.1:{port}", found[0])
+
+
+def _served(url: str, agent: Agent | None) -> SessionMessage:
+    return SessionMessage(
+        kind=SessionKind.SESSION_KIND_TRANSCRIPT,
+        agent=opencode.FAMILY,
+        cwd=utf8(agent.cwd) if agent else "",
+        transcript=Transcript(path=url, pid=agent.process.pid if agent else 0),
+    )
 
 
 def is_one_agent(record: SessionMessage, other: SessionMessage) -> bool:

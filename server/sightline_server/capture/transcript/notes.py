@@ -49,6 +49,8 @@ class Notes:
         process: who writes them; None: not known.
         noted_in: see `Agent`.
         terminated: it was asked to end.
+        url: of the agent's own server; empty: it has none.
+        session_id: the agent's own id of the session, where its server has several.
     """
 
     family: str = ""
@@ -57,6 +59,8 @@ class Notes:
     process: Identity | None = None
     noted_in: str = ""
     terminated: bool = False
+    url: str = ""
+    session_id: str = ""
 
     def write(self, directory: Path) -> None:
         """Keeps them, whole or not at all."""

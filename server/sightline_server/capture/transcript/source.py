@@ -118,22 +118,24 @@ class TranscriptSource:
             await asyncio.wait([self._task])
         await self._following.stop()
 
-    def _watch(self) -> None:
+    def _watch(self, *, moves: bool = True) -> None:
         noted = self._following.noted
-        self._watched = Watched(self._following, noted.process, Path(noted.noted_in) if noted.noted_in else None)
+        self._watched = Watched(self._following, noted.process, Path(noted.noted_in) if noted.noted_in else None, moves=moves)
         self._task = asyncio.create_task(self._run(), name=f"transcript {self._sink.session_id}")
 
     async def _run(self) -> None:
         assert self._watched is not None  # noqa: S101 - made beside it
         try:
             await self._watched.until_gone(self._say_following)
-            end = End(observed=False, terminated=self._following.noted.terminated, error=GONE)
-            completed = await self._following.finish(end)
-            ending = Ending(observed=False, error=GONE if completed else NEVER_WROTE, said=completed)
-            await self._sink.ended(ending)
+            await self._gone()
         except Exception as error:
             log.exception("session %s: following stopped", self._sink.session_id)
             await self._sink.capture(CaptureState.CAPTURE_STATE_BLIND, str(error))
+
+    async def _gone(self) -> None:
+        end = End(observed=False, terminated=self._following.noted.terminated, error=GONE)
+        completed = await self._following.finish(end)
+        await self._sink.ended(Ending(observed=False, error=GONE if completed else NEVER_WROTE, said=completed))
 
     async def _say_waiting(self) -> None:
         await self._sink.capture(CaptureState.CAPTURE_STATE_DISCONNECTED, "the agent has written no transcript yet")

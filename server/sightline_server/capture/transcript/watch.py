@@ -22,9 +22,11 @@ class Watched:
         following: of its transcripts.
         process: the agent's; None: it is not known, and so never seen to end.
         noted_in: see `Agent`.
+        moves: it may go on in another transcript.
     """
 
-    def __init__(self, following: Following, process: Identity | None, noted_in: Path | None = None) -> None:
+    def __init__(self, following: Following, process: Identity | None, noted_in: Path | None = None, *, moves: bool = True) -> None:
+        self._moves = moves
         self._following = following
         self._process = process
         self._noted_in = noted_in
@@ -46,7 +48,11 @@ class Watched:
                 self._following.changed.clear()
                 await self._following.look()
                 over = gone.done() or self._stopped
-                if self._process and (over or not self._following.is_open or loop.time() - self._looked >= NEXT_SECONDS):
+                if (
+                    self._process
+                    and self._moves
+                    and (over or not self._following.is_open or loop.time() - self._looked >= NEXT_SECONDS)
+                ):
                     self._looked = loop.time()
                     await self._move_on(on_found)
                 if over:

@@ -20,6 +20,7 @@ from sightline_server.decode.agents.gemini_chat import GeminiChat
 from sightline_server.decode.agents.goose import Goose
 from sightline_server.decode.agents.json_lines import Lines, objects
 from sightline_server.decode.agents.opencode import Opencode
+from sightline_server.decode.agents.opencode_server import OpencodeServer
 from sightline_server.decode.agents.qwen_chat import QwenChat
 
 SNIFFED = 256 * 1024  # bytes at the beginning of a stream that are looked at
@@ -44,6 +45,7 @@ TRANSCRIPTS: Mapping[str, type[Decoder]] = {
     "codex": CodexRollout,
     "gemini": GeminiChat,
     "qwen": QwenChat,
+    "opencode": OpencodeServer,
 }
 """What agents write to disk, by family."""
 

@@ -60,6 +60,8 @@ class Decoder:
     """
 
     agent: ClassVar[str]
+    repeats: ClassVar[bool] = False
+    """The same is said again and again while it changes, so that what adds nothing is no news and makes no event."""
     best_effort: ClassVar[bool] = False
     """No recording of the real program was at hand."""
 
@@ -128,7 +130,7 @@ class Decoder:
         before = len(events)
         try:
             if self._object(one, line):
-                if len(events) == before:
+                if len(events) == before and not self.repeats:
                     conversation.notice(NOTHING_NEW, str(one.get("type", ""))[:200], raw=b"" if self._withheld else line)
                 return
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):

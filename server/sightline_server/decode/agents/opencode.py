@@ -134,7 +134,7 @@ class Opencode(Decoder):
 
     def _step_finished(self, part: dict[str, Any]) -> None:
         self._reason = part["reason"]
-        self.conversation.spend(_usage(part))
+        self.conversation.spend(usage_of(part))
         self.conversation.notice("step_finished", self._reason)
         self._cut = ("", "") if self._reason in _WHOLE else self._part
         self._part = "", ""
@@ -185,18 +185,20 @@ class Opencode(Decoder):
             self._end(well=False)
 
 
-def _usage(part: dict[str, Any]) -> Usage:
+def usage_of(part: dict[str, Any]) -> Usage:
+    """What one step used."""
     tokens = part.get("tokens") or {}
     cache = tokens.get("cache") or {}
     given, reasoning, read = tokens.get("input") or 0, tokens.get("reasoning") or 0, cache.get("read") or 0
-    given += cache.get("write") or 0
+    kept = cache.get("write") or 0
     written = (tokens.get("output") or 0) + reasoning
     return Usage(
         input_tokens=given,
         output_tokens=written,
         cached_tokens=read,
+        cache_written_tokens=kept,
         reasoning_tokens=reasoning,
         cost=part.get("cost"),
         currency="USD",
-        context_used=given + read + written,
+        context_used=given + kept + read + written,
     )
