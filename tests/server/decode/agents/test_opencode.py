@@ -102,7 +102,8 @@ def test_use_is_summed_over_the_steps_also_when_it_is_cut_off() -> None:
         start(), finish("tool-calls", tokens=tokens, cost=0.5), finish("tool-calls", tokens=tokens, cost=0.25), end=End(signal=9)
     )
     usage = events[-1].completed.usage
-    assert (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens, usage.cached_tokens) == (22, 10, 4, 10)
+    assert (usage.input_tokens, usage.output_tokens, usage.reasoning_tokens, usage.cached_tokens) == (20, 10, 4, 10)
+    assert usage.cache_written_tokens == 2
     assert (usage.cost, usage.currency) == (0.75, "USD")
 
 
