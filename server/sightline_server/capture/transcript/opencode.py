@@ -188,9 +188,9 @@ class OpencodeSource(TranscriptSource):
             for message in json.loads(await http.fetch(address, f"/session/{info['id']}/message")):
                 lines.append(event("message.updated", sessionID=info["id"], info=message["info"]))
                 lines += (event("message.part.updated", sessionID=info["id"], part=part) for part in message["parts"])
-        for asked in json.loads(await http.fetch(address, "/permission")):
-            if asked["sessionID"] in self._followed:
-                lines.append(event("permission.asked", **asked))
+        asked = [one for one in json.loads(await http.fetch(address, "/permission")) if one["sessionID"] in self._followed]
+        lines += (event("permission.asked", **one) for one in asked)
+        lines.append(event("requests.open", ids=[one["id"] for one in asked]))
         busy = json.loads(await http.fetch(address, "/session/status"))
         if self._following.noted.session_id and self._following.noted.session_id not in busy:
             lines.append(event("session.idle", sessionID=self._following.noted.session_id))

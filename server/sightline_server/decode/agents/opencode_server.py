@@ -86,6 +86,8 @@ class OpencodeServer(Decoder):
                 self._asked(about, name)
             case "permission.replied" | "question.replied" | "question.rejected":
                 self._replied(about, name)
+            case "requests.open":
+                self._still_open(set(about["ids"]))
             case "session.status":
                 self._status(about["status"])
             case "session.error":
@@ -252,6 +254,12 @@ class OpencodeServer(Decoder):
         self._done.add(request_id)
         if request_id in self.conversation.open_requests:
             self.conversation.resolved(request_id, option_id=str(about.get("reply", "")), cancelled=name == "question.rejected")
+
+    def _still_open(self, ids: set[str]) -> None:
+        """All that are open now, as whoever listens has asked for them: the others were answered meanwhile."""
+        for request_id in [one for one in self.conversation.open_requests if one not in ids]:
+            self._done.add(request_id)
+            self.conversation.resolved(request_id, text="it was answered while nobody listened")
 
     # --- how it goes
 
