@@ -125,7 +125,6 @@ class House(Sessions):
     async def delete(self, session: Resident) -> None:
         if not session.log.closed or session.row.session_id not in self.residents:
             return
-        session.history.gone = session.log.head_seq
         await self.committer.off_loop(lambda: self.committer.store.hide([session.row.number]))
         self.committer.has_hidden = True
         self.forgotten([session.row.number])
@@ -143,6 +142,7 @@ class House(Sessions):
             session = self.numbered(number)
             if session is not None:
                 del self.residents[session.row.session_id]
+                session.history.gone = session.log.head_seq
                 session.log.forget()
 
     def drain(self) -> None:

@@ -125,11 +125,16 @@ def expected_starts(record: Record, history: History) -> set[int]:
     """Where it may begin: as things were when the stream began, or, for sessions that had ended, when their header was written."""
     moments = record.origin.moments
     joined = {0} if history.session_id not in moments[""] else set[int]()
-    return joined | {
-        expected_start(record.origin.request, history, *moment[history.session_id])
-        for moment in (moments[""], moments[history.session_id])
-        if history.session_id in moment
-    }
+    deleted = {history.head} if history.session_id not in moments[history.session_id] else set[int]()  # before its header
+    return (
+        joined
+        | deleted
+        | {
+            expected_start(record.origin.request, history, *moment[history.session_id])
+            for moment in (moments[""], moments[history.session_id])
+            if history.session_id in moment
+        }
+    )
 
 
 def expected_start(request: SubscribeRequest, history: History, oldest: int, head: int) -> int:
