@@ -219,7 +219,8 @@ class Following:
         """A subagent's exchange is no exchange of the session's: what it says and does belongs to the call that made it."""
         said = [event for event in events if event.WhichOneof("payload") not in {"turn_started", "turn_finished", "agent_info"}]
         for event in self._noted_calls(said):
-            event.parent_tool_call_id = event.parent_tool_call_id or file.call_id
+            if event.parent_tool_call_id in ("", file.agent_id):
+                event.parent_tool_call_id = file.call_id
             event.turn_id = file.turn_id
         return said
 

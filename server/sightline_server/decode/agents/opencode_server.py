@@ -256,8 +256,8 @@ class OpencodeServer(Decoder):
             self.conversation.resolved(request_id, option_id=str(about.get("reply", "")), cancelled=name == "question.rejected")
 
     def _still_open(self, ids: set[str]) -> None:
-        """All that are open now, as whoever listens has asked for them: the others were answered meanwhile."""
-        for request_id in [one for one in self.conversation.open_requests if one not in ids]:
+        """The permissions that are asked for now, as whoever listens has found out: the others were answered meanwhile."""
+        for request_id in [one for one in self.conversation.open_requests if one.startswith("per_") and one not in ids]:
             self._done.add(request_id)
             self.conversation.resolved(request_id, text="it was answered while nobody listened")
 
