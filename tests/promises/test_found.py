@@ -24,8 +24,14 @@ def test_complete_a_session_that_is_deleted_before_its_header_has_nothing_left(d
     """It was there when the stream began, and gone when its turn came: the judge wanted what nobody could send."""
     world = Complete(disk)
     world.begin_with(["B"], Ask(("*",)), window=0, turns=0)
-    world.create("a", terminal=False, turns=5)
-    world.create("a", terminal=False, turns=5)
+    for _ in range(3):
+        world.the_thread_works(turns=0)
+    for _ in range(2):
+        world.create("a", terminal=False, turns=0)
+    for _ in range(9):
+        world.the_thread_works(turns=0)
+    world.cut_at_every_message(count=1, which=0)
+    world.a_session_goes(which=0, how="end", turns=0)
     world.a_session_goes(which=1, how="replace", turns=0)
     world.follow(Ask(("*",)), window=1, turns=0)
     world.teardown()
