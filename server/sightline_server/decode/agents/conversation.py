@@ -48,7 +48,7 @@ MAX_SAID = 16 * 1024 * 1024  # characters of one message's pieces that are kept 
 MAX_SO_FAR = 1024 * 1024  # bytes of a running call's output that are kept
 
 
-@dataclass
+@dataclass(slots=True)
 class OpenCall:
     """A tool call without its result.
 
@@ -436,9 +436,8 @@ class Conversation:
 
 def duration(seconds: float) -> Duration:
     """As a message, to the nanosecond; never below 0, nor beyond what one can carry."""
-    whole = Duration()
-    whole.FromNanoseconds(int(min(max(seconds, 0.0), 1e9) * 1e9))
-    return whole
+    whole, part = divmod(int(min(max(seconds, 0.0), 1e9) * 1e9), 1_000_000_000)
+    return Duration(seconds=whole, nanos=part)
 
 
 def iso_time(text: object) -> Timestamp | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sightline.v1.event_pb2 import ErrorOrigin, Outcome, PlanEntry, Role, ToolStatus, Usage
+from sightline.v1.event_pb2 import TOOL_STATUS_COMPLETED, TOOL_STATUS_FAILED, ErrorOrigin, Outcome, PlanEntry, Role, Usage
 
 from sightline_server.decode.agents.conversation import MAX_OPEN
 from sightline_server.decode.agents.decoder import Decoder
@@ -145,7 +145,7 @@ class Gemini(Decoder):
         output = as_text(one.get("output"))
         plan = self._plans.pop(call_id, None)
         if one["status"] == "success":
-            self.conversation.result(call_id, ToolStatus.TOOL_STATUS_COMPLETED, output)
+            self.conversation.result(call_id, TOOL_STATUS_COMPLETED, output)
             if plan is not None:
                 self.conversation.plan(plan)
             return
@@ -153,7 +153,7 @@ class Gemini(Decoder):
             if failure.get("type") == "stop_execution" and not self._spoke:
                 self._stopped_with = self._before_tools  # the run ends here, with what was said before
             output = as_text(failure.get("message")) or output
-        self.conversation.result(call_id, ToolStatus.TOOL_STATUS_FAILED, output)
+        self.conversation.result(call_id, TOOL_STATUS_FAILED, output)
 
     # --- the end
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from zlib import crc32
 
-from sightline.v1.event_pb2 import ErrorOrigin, Outcome, ToolStatus, Usage
+from sightline.v1.event_pb2 import TOOL_STATUS_COMPLETED, TOOL_STATUS_FAILED, ErrorOrigin, Outcome, Usage
 
 from sightline_server.decode.agents.conversation import unix_time
 from sightline_server.decode.agents.decoder import Decoder, End
@@ -124,7 +124,7 @@ class Opencode(Decoder):
         conversation.call(call_id, name, state.get("input"), given)
         conversation.result(
             call_id,
-            ToolStatus.TOOL_STATUS_COMPLETED if ended_well else ToolStatus.TOOL_STATUS_FAILED,
+            TOOL_STATUS_COMPLETED if ended_well else TOOL_STATUS_FAILED,
             content,
             exit_code=exit_code,
             seconds=(times["end"] - times["start"]) / 1000 if "end" in times and "start" in times else None,

@@ -63,7 +63,11 @@ def title_of(name: str, given: object) -> str:
     """One line for people: the tool and what matters most of its input."""
     about = ""
     if isinstance(given, dict):
-        about = next((as_line(given[key]) for key in _TITLES if given.get(key)), "")
+        for key in _TITLES:
+            value = given.get(key)
+            if value:
+                about = as_line(value)
+                break
     return f"{name}: {about}"[:MAX_TITLE] if about else name[:MAX_TITLE]
 
 
@@ -95,8 +99,7 @@ def as_line(value: object) -> str:
     """A value on one line: a command's words with spaces between, the first line of a text."""
     if isinstance(value, list):
         value = " ".join(str(word) for word in value)
-    text = str(value).strip()
-    first, more, _ = text.partition("\n")
+    first, more, _ = str(value).strip().partition("\n")
     return f"{first} …" if more else first
 
 
