@@ -11,20 +11,22 @@ from collections.abc import Callable, Iterator
 import grpc
 import pytest
 from server.capture.remote.ground import flood, flooded
-from sightline.v1.event_pb2 import CaptureState
-from sightline.v1.session_pb2 import Tmux
+from sightline.v1.event_pb2 import CaptureState, Outcome
+from sightline.v1.session_pb2 import Agent, Tmux
 from sightline.v1.session_service_pb2 import (
     CreateRequest,
     DeleteRequest,
     DiscoverRequest,
     GetRequest,
     InterruptRequest,
+    ListEventsRequest,
     ListRequest,
     ReleaseRequest,
     SendRequest,
     SubscribeRequest,
     TerminateRequest,
 )
+from sightline.v1.session_service_pb2_grpc import SessionServiceStub
 from support.server import PATIENCE, SIGHTLINE, ServerProcess, command, completed, connect, data_of, follow, reason_of, until
 from support.sshd import SshHost, host
 
@@ -164,3 +166,29 @@ def test_sessions_of_a_host_and_of_this_one_share_a_stream(server: ServerProcess
                 if event.HasField("output"):
                     said[event.session_id] = said.get(event.session_id, b"") + event.output.data
         assert said == {there.id: b"there\n", here.id: b"here\n"}
+
+
+def test_an_agent_on_another_host_gets_its_prompt_and_ends_whole(server: ServerProcess, box: SshHost) -> None:
+    """Its lines become typed events there too, over a kill of the server; what its tools have started is ended with it."""
+    script = 'read x; printf \'{"type":"text","text":"%s"}\\n\' "$x"; setsid sleep 983 >/dev/null 2>&1 & wait; sleep 983'
+    request = CreateRequest(host="box", agent=Agent(name="blocks", prompt="--go"), command=command("sh", "-c", script))
+    with connect(server.target) as stub:
+        session = stub.Create(request, timeout=PATIENCE).session
+        until(lambda: any(event.message.text == "--go" for event in stub.ListEvents(ListEventsRequest(session=session.id)).events))
+    server.kill()
+    server.start()
+    with connect(server.target) as stub:
+        until(lambda: interrupted(stub, session.id))
+        events = follow(stub, session.id)
+    assert [event.message.text for event in events if event.HasField("message")] == ["--go"]
+    last = completed(events)
+    assert (last.outcome, last.descendants_left) == (Outcome.OUTCOME_INTERRUPTED, 0)
+
+
+def interrupted(stub: SessionServiceStub, session: str) -> bool:
+    """Interrupts it as soon as its host can be reached."""
+    try:
+        stub.Interrupt(InterruptRequest(session=session), timeout=PATIENCE)
+    except grpc.RpcError as error:
+        return reason_of(error) != "HOST_DISCONNECTED"
+    return True

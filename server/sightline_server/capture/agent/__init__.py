@@ -8,5 +8,7 @@ Knows programs, decoders and the sources that hold a program, nothing of logs or
 - `account`: what an agent has said so far: its decoder, and what depends on the same bytes
 - `journal`: the account over restarts: what was committed is known again, exactly
 - `two_way`: the messages of an agent that reads while it works
+- `marks`: what was asked of it, over restarts
+- `given`: what its stdin is to begin with, until it has it
 - `stderr`: what agents say beside their stream
 """

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal as signals
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from sightline_server.capture.agent.journal import Journal, Record
 from sightline_server.capture.agent.marks import Marks
 from sightline_server.capture.base import Ending, Sink
 from sightline_server.decode.agents.decoder import End
+from sightline_server.errors import SightlineError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ CLOSED = "agent.closed"  # the place that says that the last events are told
 ANSWERS = "agent.answers"  # the place that counts answers
 STDOUT_SPOOL = "stdout"
 RETRY_SECONDS = 0.2  # between looks for room on the disk
-GRACE = 1.0  # seconds from SIGTERM to SIGKILL, for what an agent that was ended has left behind
 GOING_SECONDS = 0.5  # for processes that are just going, before they are called left behind
 GOING_STEP = 0.05
 
@@ -48,6 +47,7 @@ class AgentSink:
     Attributes:
         account: what it has said so far; there once `begin` or `resume` was called.
         over: its end is told.
+        end_rest: ends what an agent has left behind that was to be ended.
     """
 
     def __init__(self, sink: Sink, family: str, *, here: bool) -> None:
@@ -60,6 +60,7 @@ class AgentSink:
         self.account: Account
         self.marks = Marks(sink.directory)
         self.over = asyncio.Event()
+        self.end_rest: Callable[[], Awaitable[None]]
         self._journal = Journal(sink.directory)
         self._owed = 0  # commits that are not done yet
         self._stderr = b""
@@ -218,10 +219,18 @@ class AgentSink:
 
     async def _left(self, ending: Ending) -> int:
         """How many of its processes still run. What was to be ended is ended whole, tools in sessions of their own too."""
-        if not self._here or ending.released:
+        if ending.released:
             return ending.descendants_left
         if self.marks.terminated or self._was_interrupted:
-            return await processes.end_tree(self.session_id, None, signals.SIGTERM, GRACE)
+            try:
+                await self.end_rest()
+            except SightlineError as error:  # its host does not answer
+                log.warning("session %s: what it left behind is not ended: %s", self.session_id, error)
+                return ending.descendants_left
+            if not self._here:
+                return 0
+        if not self._here:
+            return ending.descendants_left
         left = await asyncio.to_thread(processes.tree, self.session_id, None)
         deadline = time.monotonic() + GOING_SECONDS
         while left and time.monotonic() < deadline:

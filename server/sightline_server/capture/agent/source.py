@@ -14,15 +14,26 @@ from sightline.v1.session_pb2 import Snapshot
 
 from sightline_server.capture.agent import programs
 from sightline_server.capture.agent.account import Account, Resolution
+from sightline_server.capture.agent.given import Given
 from sightline_server.capture.agent.sink import AgentSink
 from sightline_server.capture.agent.two_way import TwoWay, turn_line
 from sightline_server.capture.base import Answer, Source, Typed
-from sightline_server.errors import AgentNotInstalled, AgentTakesNoAnswers, BadField, ProgramNotFound, SightlineError, UnknownKey
+from sightline_server.errors import (
+    AgentNotInstalled,
+    AgentTakesNoAnswers,
+    BadField,
+    HostDisconnected,
+    ProgramNotFound,
+    SightlineError,
+    UnknownKey,
+)
 
 log = logging.getLogger(__name__)
 
 INTERRUPT_SECONDS = 8.0  # for an interrupted agent to end; then its tree is ended
 CONFIRM_SECONDS = 5.0  # for an agent that reads while it works to confirm an interrupt; then it is interrupted as any other
+REST_GRACE = 1.0  # seconds from SIGTERM to SIGKILL, for what an agent that was to end has left behind
+GIVE_STEP = 1.0  # s, between attempts to give a prompt to an agent whose host does not answer
 TERMINATE_GRACE = 2.0  # seconds from SIGTERM to SIGKILL, for an agent that did not end by an interrupt
 HEARD_STEP = 0.02  # s, between looks whether an interrupt was confirmed
 
@@ -36,15 +47,21 @@ class AgentSource:
         family: of the agent.
         account: of a new agent, or of one whose account is lost.
         argv: of a new agent.
+        given: what a new one's stdin begins with, where the program's own source cannot see to that.
     """
 
-    def __init__(self, sink: AgentSink, program: Source, family: str, account: Account, argv: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, sink: AgentSink, program: Source, family: str, account: Account, *, argv: tuple[str, ...] = (), given: str = ""
+    ) -> None:
         self.kind = program.kind
         self._sink = sink
         self._program = program
         self._family = family
         self._fresh = account
         self._argv = argv
+        self._given = Given(sink.directory)
+        self._given_text = given
+        sink.end_rest = lambda: program.terminate(signals.SIGTERM, REST_GRACE)
         self._telling: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()  # it runs, or is known to be over: behind a restart callers come before that
@@ -53,7 +70,9 @@ class AgentSource:
         self._fresh.decoder.told(self._argv)
         self._sink.begin(self._fresh)
         try:
+            self._given.keep(self._given_text)
             await self._program.start()
+            await self._give()
         except ProgramNotFound as error:
             self._sink.close()
             if programs.is_own(self._family, self._argv):
@@ -80,6 +99,16 @@ class AgentSource:
         elif self._sink.marks.interrupted is not None and self._talk is None:
             self._ending = asyncio.create_task(self._end_soon())
         await self._deliver()
+        await self._give()
+
+    async def _give(self) -> None:
+        """Gives a program what its stdin is to begin with; one whose host does not answer gets it later."""
+        while (text := self._given.text) and not self._sink.over.is_set():
+            with suppress(HostDisconnected):
+                await self._program.send(Typed(data=text, eof=self._talk is None))
+                self._given.forget()
+                return
+            await asyncio.sleep(GIVE_STEP)
 
     # --- what callers ask
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sightline.v1.session_pb2 import Command, SessionKind
 from sightline.v1.session_pb2 import Session as SessionMessage
-from sightline.v1.session_pb2 import SessionKind
 from sightline.v1.session_service_pb2 import CreateRequest
 
 from sightline_server.capture.agent import programs
@@ -15,7 +15,6 @@ from sightline_server.capture.agent.source import AgentSource
 from sightline_server.capture.base import Sink, Source
 from sightline_server.capture.kind import Kind, StartedKind
 from sightline_server.decode.agents.choose import FALLBACK, STREAMS
-from sightline_server.errors import NotYetBuilt
 
 
 class AgentKind(StartedKind):
@@ -54,8 +53,6 @@ class AgentKind(StartedKind):
     def check(self, request: CreateRequest) -> None:
         programs.interval_of(request)
         ready = programs.prepared(request, programs.talk_of(request))
-        if not self._is_here(request.host) and ready.agent.prompt:
-            raise NotYetBuilt(what="giving an agent on another host its prompt on stdin")
         self._kind(ready).check(ready)
 
     def words(self, request: CreateRequest) -> Sequence[str]:
@@ -71,9 +68,13 @@ class AgentKind(StartedKind):
         talk = programs.talk_of(request)
         ready = programs.prepared(request, talk)
         between = self._between(record, sink)
+        given = ""
+        if not self._is_here(record.host) and ready.agent.prompt:  # no relay of ours is there that could hold it
+            given = ready.agent.prompt
+            ready.command.stdin = Command.STDIN_OPEN
         program = self._kind(ready).new(ready, record, between)
         account = Account(STREAMS[record.agent](keep_raw=request.keep_raw), talk, programs.interval_of(request))
-        return AgentSource(between, program, record.agent, account, tuple(record.argv))
+        return AgentSource(between, program, record.agent, account, argv=tuple(record.argv), given=given)
 
     def resumed(self, record: SessionMessage, sink: Sink) -> Source:
         between = self._between(record, sink)
