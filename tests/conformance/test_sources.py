@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from conformance.rig import Parrot, Rig, is_running, until
+from conformance.rigs.agent import AgentTerminalRig, AgentTmuxRig
 from conformance.rigs.command import CommandRig
 from conformance.rigs.held import HeldRig
 from conformance.rigs.recipe import RecipeRig
@@ -45,6 +46,8 @@ RIGS: dict[str, Callable[[Path], Rig]] = {
     "remote_terminal": RemoteTerminalRig,
     "remote_tmux": RemoteTmuxRig,
     "remote_typescript": RemoteTypescriptRig,
+    "agent_terminal": AgentTerminalRig,
+    "agent_tmux": AgentTmuxRig,
 }
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/", "TERM": "xterm-256color"}
