@@ -15,7 +15,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Channel, ErrorOrigin, Event, Outcome
 from sightline.v1.session_pb2 import Agent, Command, Session
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
-from support.server import PATIENCE, ServerProcess, completed, connect, data_of, error_info, follow, until
+from support.server import PATIENCE, ServerProcess, completed, connect, data_of, error_info, follow, is_relay, until
 
 End = Callable[[SessionServiceStub, Session], None]
 
@@ -274,3 +274,16 @@ def test_an_agent_that_cannot_be_run_says_why(
     assert info.reason == reason
     if reason == "AGENT_NOT_INSTALLED":
         assert "npm install" in info.metadata["install"]
+
+
+def test_an_agent_whose_end_nobody_saw_is_lost(server: ServerProcess, tmp_path: Path) -> None:
+    with connect(server.target) as stub:
+        session = run(stub, tmp_path, f"{SAYS} working; exec sleep 600")
+        until(lambda: has_said(stub, session))
+        relays = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if is_relay(path, session.id)]
+        for pid in [*relays, *processes_of(session)]:
+            os.kill(pid, signal.SIGKILL)
+        last = completed(follow(stub, session.id))
+    assert last.outcome == Outcome.OUTCOME_LOST
+    assert last.error
+    assert last.result_text == "working"

@@ -53,5 +53,5 @@ class Blocks(Decoder):
         return True
 
     def _closing(self, end: End) -> None:
-        if self.conversation.turn_id and (end.exit_code == 0 or not end.observed) and not (end.terminated or end.interrupted):
+        if self.conversation.turn_id and (end.exit_code == 0 or end.leaves_open) and not (end.terminated or end.interrupted):
             self.conversation.end_turn(Outcome.OUTCOME_SUCCEEDED)

@@ -61,7 +61,7 @@ class Legacy:
         self._join_pieces()
         if self._error:
             self._end(Outcome.OUTCOME_FAILED, error=self._error)
-        elif self._has_last_word and not self._conversation.open_calls and (end.exit_code == 0 or not end.observed):
+        elif self._has_last_word and not self._conversation.open_calls and (end.exit_code == 0 or end.leaves_open):
             self._end(Outcome.OUTCOME_SUCCEEDED)
 
     # --- turns

@@ -43,6 +43,11 @@ class End:
     terminated: bool = False
     error: str = ""
 
+    @property
+    def leaves_open(self) -> bool:
+        """Nothing is known but the stream, and nothing says that more of it is missing: a recording that was cut nowhere."""
+        return not (self.observed or self.error)
+
 
 UNSEEN = End(observed=False)
 

@@ -179,7 +179,7 @@ class Opencode(Decoder):
             return
         asked = end.terminated or end.interrupted
         exited_well = end.exit_code == 0 and not end.signal
-        if self._reason == "stop" and not self._error and (exited_well or not (end.observed or asked)):
+        if self._reason == "stop" and not self._error and (exited_well or (end.leaves_open and not asked)):
             self._end(well=True)
         elif not asked and (self._error or exited_well):
             self._end(well=False)
