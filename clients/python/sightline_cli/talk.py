@@ -266,6 +266,8 @@ class Talk:
 
     def _completed(self, event: e.Event) -> str:
         completed = event.completed
+        if not self._last and self._session is not None and not self._session.agent:
+            return ""  # bytes that somebody publishes: there is nothing that this would be the end of
         how = words.completed(completed) if completed.outcome != e.OUTCOME_SUCCEEDED else "succeeded"
         counted = []
         if self._began is not None and (seconds := took(self._began, event)) and seconds >= SHORTEST:

@@ -9,7 +9,7 @@ from sightline_cli.talk import Talk, answer_with, progress
 
 
 def shown(*events: e.Event, colour: bool = False) -> str:
-    talk = Talk(Session(name="web"), colour=colour)
+    talk = Talk(Session(name="web", agent="claude"), colour=colour)
     return "".join(talk.event(event) for event in events)
 
 
@@ -165,6 +165,12 @@ def test_a_prompt_is_shown_once_though_the_agent_repeats_it() -> None:
 def test_progress_is_one_line() -> None:
     said = e.Progress(phase="Bash", elapsed=Duration(seconds=75), counts={"tool_calls": 3, "output_tokens": 2300, "none": 0})
     assert progress(e.Event(progress=said)) == "⋯ Bash · 1 m 15 s · 2.3k output tokens · 3 tool calls"
+
+
+def test_where_nothing_was_said_or_done_an_end_is_told_of_agents_alone() -> None:
+    end = e.Event(completed=e.Completed(outcome=e.OUTCOME_LOST))
+    assert Talk(Session(name="pipe", kind=SessionKind.SESSION_KIND_PUBLISHED)).event(end) == ""
+    assert Talk(Session(name="fix", agent="claude")).event(end) == "■ lost\n"
 
 
 def test_thinking_is_dim_where_there_is_colour() -> None:
