@@ -24,6 +24,7 @@ SURFACE = [
 
 CLIENT = {
     "adopt",
+    "adopt_agent",
     "adopt_screen",
     "adopt_typescript",
     "answer",
