@@ -29,6 +29,7 @@ from sightline_server.rpc.session_service import SessionService
 from sightline_server.search.search import Search
 from sightline_server.sessions.directories import Directories
 from sightline_server.sessions.registry import Registry
+from sightline_server.sessions.state.screen import screens
 from sightline_server.settings import Settings
 from sightline_server.storage.contract import Store
 from sightline_server.storage.memory import MemoryStore
@@ -73,7 +74,7 @@ class Application:
             sources = Sources(settings, os.environ)
             stack.push_async_callback(sources.close)
             hold_back = MEMORY_HOLD_BACK if settings.memory else 0
-            self._registry = Registry(committer, sources, settings.spools, self._clock, hold_back=hold_back)
+            self._registry = Registry(committer, sources, settings.spools, self._clock, hold_back=hold_back, screens=screens())
             committer.on_room = self._registry.room_changed
             await self._registry.start()
             stack.push_async_callback(self._registry.stop)

@@ -74,7 +74,7 @@ def started(stub: Stub, *argv: str, holder: Command.Holder.ValueType = Command.H
         (BASH, IDLE, NOTHING, "process/shell-prompt"),
         (("sh",), IDLE, NOTHING, "process/shell-reads"),
         (("python3", "-q"), IDLE, NOTHING, "process/reads-keys"),
-        (("less", "/etc/passwd"), IDLE, NOTHING, "process/reads-keys"),
+        (("less", "/etc/passwd"), WAITING, INPUT, "process/pager"),
         (("python3", "-c", "input('name? ')"), WAITING, INPUT, "process/reads-line"),
         (("sh", "-c", "cat | grep x"), WAITING, INPUT, "process/reads-line"),
         (("bash", "-c", "read -p 'name? ' x"), WAITING, INPUT, "process/reads-line"),

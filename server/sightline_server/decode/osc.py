@@ -3,6 +3,7 @@
     OSC 0 or 2 ; TEXT                   the window's title
     OSC 9 ; 4 ; STATE [; PERCENT]       progress
     OSC 133 or 633 ; A | B | C | D      a shell's marks: prompt, input, the command's output, its end (with `;CODE`)
+    OSC 7501 ; state=WORD:KEY=WORD...   a program's own state: working, blocked (with kind), idle, done, error (Codex 0.169)
 
 A sequence ends with BEL or ESC backslash, and may be cut anywhere. Whatever else is in the stream is passed over by a search for
 two bytes, so that plain output costs next to nothing.
@@ -16,10 +17,10 @@ from dataclasses import dataclass
 MAX_SEQUENCE = 4096  # bytes of one that is waited for; a longer one says nothing
 MAX_TITLE = 400  # characters that are kept
 BEGIN = b"\x1b]"
-NUMBERS = (b"0;", b"2;", b"9;4;", b"133;", b"633;")
+NUMBERS = (b"0;", b"2;", b"9;4;", b"133;", b"633;", b"7501;")
 FOUND = re.compile(
-    rb"\x1b\](?:[02];([^\x00-\x1f\x7f]{0,%d})|9;4;([0-4])(?:;([0-9]{0,3}))?;?|[16]33;([A-D])([^\x00-\x1f\x7f]{0,%d}))(?:\x07|\x1b\\)"
-    % (MAX_SEQUENCE, MAX_SEQUENCE)
+    rb"\x1b\](?:[02];([^\x00-\x1f\x7f]{0,%d})|9;4;([0-4])(?:;([0-9]{0,3}))?;?|[16]33;([A-D])([^\x00-\x1f\x7f]{0,%d})"
+    rb"|7501;([a-z]+=[^\x00-\x1f\x7f]{0,%d}))(?:\x07|\x1b\\)" % (MAX_SEQUENCE, MAX_SEQUENCE, MAX_SEQUENCE)
 )
 CODE = re.compile(rb";(-?[0-9]{1,10})(?:;|$)")
 
@@ -34,6 +35,8 @@ class Signs:
         percent: with `progress` 1, from 0 to 100.
         mark: `A` a prompt begins, `B` it stands and input can come, `C` a command runs, `D` it is over.
         exit_code: of the last command that a `D` told of with its code.
+        state: the word for its own state that the program says.
+        kind: with it, what it waits for.
     """
 
     title: str | None = None
@@ -41,6 +44,8 @@ class Signs:
     percent: int | None = None
     mark: str | None = None
     exit_code: int | None = None
+    state: str | None = None
+    kind: str | None = None
 
 
 class Scanner:
@@ -67,25 +72,30 @@ class Scanner:
 
 
 def _signs(data: bytes, first: int) -> Signs | None:
-    title = progress = percent = mark = code = None
+    title = progress = percent = mark = code = told = None
     for match in FOUND.finditer(data, first):
         if match[1] is not None:
             title = match[1]
         elif match[2] is not None:
             progress, percent = match[2], match[3]
+        elif match[6] is not None:
+            told = match[6]
         else:
             mark = match[4]
             if mark == b"D":
                 found = CODE.match(match[5])
                 code = found and found[1]
-    if title is None and progress is None and mark is None:
+    if title is None and progress is None and mark is None and told is None:
         return None
+    words = dict(word.partition("=")[::2] for word in told.decode("utf-8", "replace").split(":")) if told else {}
     return Signs(
         title=None if title is None else title.decode("utf-8", "replace")[:MAX_TITLE],
         progress=None if progress is None else int(progress),
         percent=min(100, int(percent)) if percent and progress == b"1" else None,
         mark=None if mark is None else mark.decode(),
         exit_code=int(code) if code else None,
+        state=words.get("state"),
+        kind=words.get("kind"),
     )
 
 

@@ -17,7 +17,8 @@ from sightline_server.sessions.state.observation import MAX_EVIDENCE, MAX_EVIDEN
 
 IDLE_HOLD = 3.0  # seconds for which nothing else was said, before a session is called idle
 WORK_HOLD = 0.25  # seconds, from idle to working: the prompt is back after most commands before anybody could read it
-SURE = 0.5  # of those who are trusted less, who may take the place of an old word
+SETTLE = 1.0  # seconds that a program may take to clear away a question that was just answered; the same one again is news then
+SURE = 0.5  # of those who are trusted less, who may take the place of an old word, or of a vague one
 FRESH: Mapping[Trust, float] = {
     Trust.PROTOCOL: math.inf,  # it tells all that happens
     Trust.TRANSCRIPT: 60.0,  # it is silent while an agent thinks
@@ -69,6 +70,8 @@ class Judge:
         self._stale = False
         """Something was typed since: it must be seen anew, and said again, before it is the present state."""
         self._typed_at = -math.inf
+        self._answered: tuple[SessionState.ValueType, WaitingFor.ValueType] | None = None
+        """What it waited for when something was typed last; None: it did not wait."""
 
     def told(self, decision: Decision) -> None:
         """Somebody else has said the state, who knows it."""
@@ -93,6 +96,7 @@ class Judge:
         Returns the state that follows from that alone; None: the same.
         """
         self._typed_at = now
+        self._answered = self.decided.what if self.decided.state == WAITING else None
         for trust, (_, said) in list(self._said.items()):
             if said.state == IDLE or (said.state == WAITING and trust != Trust.PROTOCOL):  # a protocol says when it is answered
                 del self._said[trust]
@@ -132,12 +136,20 @@ class Judge:
         candidate = self.candidate
         return None if candidate is None else self._since + self._hold(candidate)
 
+    @property
+    def settling(self) -> bool:
+        """The candidate is the question that was just answered: its program may not have cleared it away yet."""
+        best = self._best
+        return best is not None and self._answered == (best.state, best.waiting_for) and self._since < self._typed_at + SETTLE
+
     def _is_news(self, best: Observation) -> bool:
         return self._stale or (best.state, best.waiting_for) != self.decided.what
 
     def _hold(self, best: Observation) -> float:
         if best.state == IDLE or self._stale:
             return IDLE_HOLD
+        if self.settling and best.trust < Trust.TRANSCRIPT:
+            return self._typed_at + SETTLE - self._since
         brief = best.state == WORKING and self.decided.state == IDLE and best.trust < Trust.TRANSCRIPT
         return WORK_HOLD if brief else 0.0
 
@@ -155,7 +167,11 @@ class Judge:
 
 def overrules(said: Observation, at: float, best: Observation, best_at: float) -> bool:
     """Whether who is trusted less is believed nevertheless."""
-    if said.confidence < SURE or at <= best_at:
+    if said.confidence < SURE:
+        return False
+    if best.confidence < SURE:
+        return True
+    if at <= best_at:
         return False
     if said.state == WAITING and best.trust != Trust.PROTOCOL:
         return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from sightline.v1.event_pb2 import Event
+from sightline.v1.event_pb2 import Event, SessionState
 
 from sightline_server.capture.foreground import Foreground
 from sightline_server.decode.osc import Scanner, Signs
@@ -18,12 +18,14 @@ from sightline_server.sessions.state.events import Turns
 from sightline_server.sessions.state.judge import IDLE, WAITING, WORKING, Decision, Judge
 from sightline_server.sessions.state.observation import PROVENANCE, Look, Observation, ScreenJudge, Trust
 
+UNKNOWN = SessionState.SESSION_STATE_UNKNOWN
 QUIET = 0.2  # seconds without output, before a look
 BUSY = 1.0  # seconds between two looks while the output goes on
+SMALL = 64  # bytes: a turn of a spinner, a blinking dot; whatever is drawn meanwhile is not held to be half drawn
 CONFIRM = 0.1  # seconds to the second look at a question that was seen in the middle of output
 EARLY = 0.01  # seconds by which a timer may be early
 FIRST_POLL = 1.0  # seconds to the next look at what works without a word; doubled each time
-LAST_POLL = 10.0  # seconds: the most
+LAST_POLL = 30.0  # seconds: the most
 
 
 class Observer:
@@ -62,11 +64,16 @@ class Observer:
         self._exit_code: int | None = None
         self._group = 0
         self._waits = False
+        self._asked = False
+        self._title_rule = ""
+        self._tells_state = False
         self._poll = FIRST_POLL
         self._looked = -math.inf
         self._disturbed = now
         self._first: float | None = now
         """The first disturbance that no look came behind."""
+        self._drawn: float | None = None
+        """When more than a little was written last, where no look came behind."""
         self._again: float | None = None
 
     # --- what comes by itself
@@ -76,6 +83,8 @@ class Observer:
         signs = self._scanner.feed(data)
         if signs is not None:
             self._take(signs, now)
+        if len(data) > SMALL:
+            self._drawn = now
         self._disturb(now)
 
     def event(self, event: Event, now: float, trust: Trust, provenance: str = "") -> None:
@@ -113,6 +122,8 @@ class Observer:
         if not self._eyes:
             return None
         times = [self._again]
+        if self._drawn is not None:
+            times.append(self._drawn + QUIET)
         if self._first is not None:
             times.append(min(self._disturbed + QUIET, self._first + BUSY))
         elif self._group and self._may_change_in_silence:
@@ -123,13 +134,18 @@ class Observer:
 
     def looked(self, begun: float, now: float, seen: Foreground | None, screen: Look | None) -> None:
         """What a look found, which was `begun` then. None: that could not be seen, or was not asked for."""
-        quiet = begun >= self._disturbed + QUIET - EARLY
+        still = begun >= self._disturbed + QUIET - EARLY
+        quiet = still or (self._drawn is not None and begun >= self._drawn + QUIET - EARLY)
         self._looked = begun
-        self._waits = self._take_screen(screen, begun, now, quiet=quiet) if screen is not None else False
+        self._drawn = None if quiet else self._drawn
         if seen is not None:
-            self._take_foreground(seen, begun, now)
+            self._take_group(seen, now)
+        another = screen is not None and screen.agent != self.agent  # read as another program's
+        self._waits = self._take_screen(screen, begun, now, quiet=quiet) if screen is not None and not another else False
+        if seen is not None:
+            self.judge.saw(process.of_foreground(seen, command_runs=self._mark == "C"), now, made=begun)
         # In the middle of output: look again when that is over, or goes on.
-        self._again = begun + CONFIRM if self._waits and not quiet else None
+        self._again = begun + CONFIRM if another or (self._waits and not quiet) else None
         self._first = None if quiet else begun
         if quiet:
             self._poll = min(2 * self._poll, LAST_POLL)
@@ -142,9 +158,10 @@ class Observer:
 
     @property
     def _wants_confirmation(self) -> bool:
-        """One more look is to be had, before the session is called idle."""
+        """One more look is to be had, before the session is called idle, or a question is believed that was just answered."""
         candidate, due = self.judge.candidate, self.judge.due
-        return self._eyes and candidate is not None and candidate.state == IDLE and due is not None and self._looked < due - EARLY
+        doubtful = candidate is not None and (candidate.state == IDLE or self.judge.settling)
+        return self._eyes and doubtful and due is not None and self._looked < due - EARLY
 
     # --- the state
 
@@ -184,28 +201,46 @@ class Observer:
                 self.judge.withdraw(Trust.TITLE, now)
         if signs.title is not None and signs.title != self.title:
             self.title = signs.title
-            if self._screens is not None and (said := self._screens.title(signs.title, self.agent, self.version)):
-                observation = said
+            observation = self._of_title(now) or observation
+        if signs.state:
+            self._tells_state = True
+            observation = marks.of_state(signs) or observation
         if observation is not None:
             self.judge.saw(observation, now)
 
-    def _take_foreground(self, seen: Foreground, begun: float, now: float) -> None:
+    def _of_title(self, now: float) -> Observation | None:
+        said = self._screens.title(self.title, self.agent, self.version) if self._screens is not None else None
+        if said is None or self._tells_state:  # its own word is better than a spinner, which may go on while it waits
+            return None
+        if said.rule != self._title_rule:  # it does something else now, which its screen is about to show
+            self._title_rule = said.rule
+            self._again = now + CONFIRM
+        if said.state == UNKNOWN:
+            self.judge.withdraw(Trust.TITLE, now)
+            return None
+        return said
+
+    def _take_group(self, seen: Foreground, now: float) -> None:
         if seen.group != self._group:
             if self._group:  # what another program has shown or said of itself is the past; a shell's marks are not
                 self.judge.withdraw(Trust.SCREEN, now)
             self._group = seen.group
+            self._tells_state = False
             self.agent = process.agent_of(seen) or ("" if process.is_shell(seen) else self._given_agent)
-        self.judge.saw(process.of_foreground(seen, command_runs=self._mark == "C"), now, made=begun)
 
     def _take_screen(self, screen: Look, begun: float, now: float, *, quiet: bool) -> bool:
         """Takes a screen in; True: it shows that somebody is waited for."""
         said = self._screens.screen(screen) if self._screens is not None else None
         if said is None:
+            if self._asked:  # what was asked there is asked no more
+                self._asked = False
+                self.judge.withdraw(Trust.SCREEN, now)
             return False
         waits = said.state == WAITING
         # A frame that is half drawn may look like anything: it is believed that work goes on, and a question that stays.
         if quiet or said.state == WORKING or (waits and self._waits):
             self.judge.saw(said, now, made=begun)
+            self._asked = waits
         return waits
 
 

@@ -1,7 +1,8 @@
 """What the foreground of a terminal says of the state. Pure: facts in, a statement out.
 
 A shell that edits a line is at its prompt; a program that waits for a line needs one, and without an echo it needs a secret. A
-program that takes keys one by one and waits for nothing else has nothing to do (an editor, a REPL). Everything else works, as far
+program that takes keys one by one and waits for nothing else has nothing to do (an editor, a REPL; but a pager keeps what it shows the
+pages of from ending). Everything else works, as far
 as can be seen from here; what runs behind another machine's or another terminal's program cannot be.
 """
 
@@ -22,6 +23,7 @@ EDITING_SHELLS = frozenset({"bash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh",
 UNKNOWN = SessionState.SESSION_STATE_UNKNOWN
 PLAIN_SHELLS = frozenset({"sh", "dash", "ash", "busybox"})
 INTERPRETERS = frozenset({"node", "bun", "deno", "python", "python3", "ruby", "sh", "bash", "env", "npx"})
+PAGERS = frozenset({"less", "more", "most", "man", "bat"})
 OPAQUE = frozenset(
     {"ssh", "mosh", "mosh-client", "telnet", "tmux", "screen", "zellij", "docker", "podman", "kubectl", "nsenter", "machinectl"}
     | {"su", "sudo", "doas", "script", "asciinema", "expect", "socat", "minicom", "picocom"}
@@ -85,6 +87,14 @@ RULES: Sequence[Rule] = (
         WaitingFor.WAITING_FOR_INPUT,
     ),
     Rule("opaque", lambda it: it.name in OPAQUE, UNKNOWN, 0.4, "what runs inside {} cannot be seen"),
+    Rule(
+        "pager",
+        lambda it: it.seen.reads is True and it.name in PAGERS,
+        WAITING,
+        0.7,
+        "{} shows a page and waits for a key",
+        WaitingFor.WAITING_FOR_INPUT,
+    ),
     Rule("reads-keys", lambda it: it.seen.reads is True, IDLE, 0.5, "{} waits for a key"),
     Rule("shell-works", lambda it: it.shell, WORKING, 0.7, "{} works"),
     Rule("program", lambda it: it.seen.by_line, WORKING, 0.8, "{} runs"),
