@@ -11,8 +11,8 @@ from pathlib import Path
 import grpc
 import pytest
 from sightline.v1 import session_service_pb2 as pb
-from sightline.v1.event_pb2 import Event, Outcome
-from sightline.v1.session_pb2 import Agent, Session, SessionKind, Transcript
+from sightline.v1.event_pb2 import CaptureState, Event, Outcome
+from sightline.v1.session_pb2 import Agent, Session, SessionKind, Tmux, Transcript
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
 from sightline_server.decode.agents.choose import TRANSCRIPTS
 from support import scripted_agent
@@ -104,6 +104,10 @@ def events_of(stub: SessionServiceStub, session: str) -> list[Event]:
     """What is in its log now."""
     request = pb.SubscribeRequest(sessions=[session], until_caught_up=True)
     return [event for response in stub.Subscribe(request, timeout=PATIENCE) for event in response.events]
+
+
+def type_in(stub: SessionServiceStub, text: str) -> None:
+    stub.Send(pb.SendRequest(session="pane", text=text, submit=True), timeout=PATIENCE)
 
 
 def said(events: list[Event], agent: str) -> list[Event]:
@@ -217,3 +221,39 @@ def test_a_terminal_of_ours_and_the_transcript_of_the_agent_in_it_are_one_sessio
     end = completed(events)
     assert (end.outcome, end.exit_code) == (Outcome.OUTCOME_SUCCEEDED, 0)
     assert end.result_text == next(event.turn_finished.text for event in expected if event.HasField("turn_finished"))
+
+
+def test_a_pane_outlives_the_agent_in_it_and_the_next_one_is_followed_in_the_same_session(
+    at_home: ServerProcess, tmp_path: Path
+) -> None:
+    program = scripted_agent.install(tmp_path / "home" / "bin", "claude")
+    (tmp_path / "project").mkdir()
+    socket = str(tmp_path / "user.sock")
+    tmux = ("tmux", "-S", socket, "-f", "/dev/null")
+    environ = {**os.environ, "HOME": str(tmp_path / "home"), "ENV": "", "PS1": "$ "}
+    environ.pop("CLAUDE_CONFIG_DIR", None)
+    start = [*tmux, "new-session", "-d", "-s", "work", "-c", str(tmp_path / "project"), "env", "ENV=", "sh"]
+    subprocess.run(start, env=environ, check=True)
+    try:
+        with connect(at_home.target) as stub:
+            request = pb.CreateRequest(tmux=Tmux(socket_path=socket, target="work:0.0"), agent=Agent(name="claude"), name="pane")
+            assert stub.Create(request, timeout=PATIENCE).session.agent == "claude"
+        for turn in (1, 2):
+            with connect(at_home.target) as stub:
+                type_in(stub, f"{program} {CLAUDE}")
+                until(lambda: data_of(events_of(stub, "pane"), "terminal").count(b"ready ") == turn)  # noqa: B023 - waited for at once
+                for order in [*["new"] * (turn - 1), f"go {ALL}"]:  # a year later, so that it is another one's
+                    type_in(stub, order)
+                until(lambda: len([e for e in events_of(stub, "pane") if e.HasField("turn_finished")]) == turn)  # noqa: B023
+                type_in(stub, "exit")
+            at_home.kill()
+            at_home.start()
+        with connect(at_home.target) as stub:
+            turns = [event.turn_id for event in events_of(stub, "pane") if event.HasField("turn_finished")]
+            assert turns == ["1", "2"]
+            assert stub.Get(pb.GetRequest(session="pane")).session.capture == CaptureState.CAPTURE_STATE_FOLLOWING
+            stub.Release(pb.ReleaseRequest(session="pane"), timeout=PATIENCE)
+            piped = subprocess.run([*tmux, "display-message", "-p", "-t", "work", "#{pane_pipe}"], capture_output=True, check=True)
+            assert piped.stdout == b"0\n"
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=False)

@@ -92,8 +92,16 @@ class TranscriptKind:
         return TranscriptSource(sink, self._shared.inotify)
 
     async def discover(self, request: DiscoverRequest) -> tuple[list[Candidate], list[Error]]:
-        found = await asyncio.to_thread(finding.discover, self._shared.environ)
-        return [candidate_of(agent, path) for agent, path in found], []
+        return await asyncio.to_thread(self._discover), []
+
+    def _discover(self) -> list[Candidate]:
+        found: list[Candidate] = []
+        for agent, path in finding.discover(self._shared.environ):
+            if agent.family != opencode.FAMILY:
+                found.append(candidate_of(agent, str(path or "")))
+            elif port := min(opencode.ports(agent), default=0):  # one that does not listen tells nobody
+                found.append(candidate_of(agent, opencode.url_of(port)))
+        return found
 
     async def close(self) -> None:
         """See `Kind`."""
@@ -108,9 +116,11 @@ class TranscriptKind:
         return finding.by_cwd(os.path.realpath(request.cwd) if request.cwd else "", family, environ)
 
     def _agent(self, record: SessionMessage, request: CreateRequest) -> Agent | None:
-        if not record.transcript.pid:
-            return None
-        return finding.look_at(record.transcript.pid, record.agent, self._shared.environment(request))
+        pid = record.transcript.pid
+        agent = finding.look_at(pid, record.agent, self._shared.environment(request)) if pid else None
+        if pid and agent is None:  # it has ended since it was found
+            raise errors.AgentNotFound(what=f"process {pid}", agent=record.agent)
+        return agent
 
     async def _pane_of(self, agent: Agent) -> Tmux | None:
         """The tmux pane that an agent runs in; None: in none that is there."""
@@ -141,7 +151,7 @@ def _serving(request: CreateRequest) -> SessionMessage:
     port = min(opencode.ports(found[0]), default=0)
     if not port:
         raise errors.AgentWithoutServer(pid=found[0].process.pid)
-    return _served(f"http://127.0.0.1:{port}", found[0])
+    return _served(opencode.url_of(port), found[0])
 
 
 def _served(url: str, agent: Agent | None) -> SessionMessage:
@@ -161,12 +171,12 @@ def is_one_agent(record: SessionMessage, other: SessionMessage) -> bool:
     return bool(one.path) and one.path == another.path
 
 
-def candidate_of(agent: Agent, path: Path | None) -> Candidate:
+def candidate_of(agent: Agent, path: str) -> Candidate:
     """An agent as something that could be adopted."""
     socket, pane = agent.pane
     return Candidate(
         kind=SessionKind.SESSION_KIND_TRANSCRIPT,
-        transcript=Transcript(path=utf8(str(path)) if path else "", pid=agent.process.pid),
+        transcript=Transcript(path=utf8(path), pid=agent.process.pid),
         agent=agent.family,
         command=agent.family,
         cwd=utf8(agent.cwd),

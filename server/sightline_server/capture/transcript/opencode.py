@@ -218,6 +218,11 @@ def event(kind: str, **about: object) -> bytes:
     return json.dumps({"type": kind, "properties": about}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def url_of(port: int) -> str:
+    """Of a server on this host."""
+    return f"http://127.0.0.1:{port}"
+
+
 def listener(port: int) -> Agent | None:
     """The opencode that listens on a port of this host; None: none that can be seen. Call it in a thread."""
     return next((agent for agent in agents.running(FAMILY) if port in ports(agent)), None)
