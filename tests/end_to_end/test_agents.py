@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from sightline.v1 import session_service_pb2 as pb
-from sightline.v1.event_pb2 import Event, Outcome
+from sightline.v1.event_pb2 import CaptureState, Event, Outcome
 from sightline.v1.session_pb2 import Agent, Command, Session
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
 from sightline_server.decode.agents.choose import STREAMS
 from sightline_server.decode.agents.decoder import End
+from support.disks import small_disk
 from support.server import PATIENCE, ServerProcess, completed, connect, follow, until
 
 RECORDINGS = Path(__file__).parents[1] / "data" / "agents"
@@ -125,3 +126,26 @@ def test_a_flood_of_events_comes_once_through_kills(server: ServerProcess, tmp_p
     texts = [event.message.text.split()[1] for event in events if event.HasField("message")]
     assert texts == [str(number) for number in range(len(lines))]
     assert completed(events).result_text == f"line 99999 {'x' * 100}"
+
+
+def test_an_agents_events_come_once_through_a_full_disk_and_a_kill(tmp_path: Path) -> None:
+    lines = [b'{"type":"text","text":"line %d %s"}\n' % (number, b"x" * 200) for number in range(40_000)]
+    (tmp_path / "flood").write_bytes(b"".join(lines))
+    with small_disk(24 * 1024 * 1024) as home:
+        server = ServerProcess(home)
+        try:
+            server.start()
+            (home / "filler").write_bytes(bytes(14_000_000))
+            with connect(server.target) as stub:
+                session = run(stub, "blocks", "cat", str(tmp_path / "flood"))
+                paused = CaptureState.CAPTURE_STATE_PAUSED
+                until(lambda: stub.Get(pb.GetRequest(session=session.id)).session.capture == paused)
+            server.kill()
+            (home / "filler").unlink()
+            server.start()
+            with connect(server.target) as stub:
+                texts = [event.message.text.split()[1] for event in follow(stub, session.id) if event.HasField("message")]
+            assert texts == [str(number) for number in range(len(lines))]
+        finally:
+            (home / "filler").unlink(missing_ok=True)
+            server.close()

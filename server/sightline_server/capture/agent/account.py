@@ -105,10 +105,12 @@ class Account:
 
     @property
     def is_working(self) -> bool:
-        """It does something, or is expected to: it has a turn, or was given one and has not said anything yet."""
+        """It does something, or is expected to: it has a turn or work behind it, or has not said anything yet."""
         conversation = self.decoder.conversation
         if conversation.open_requests:
             return False
+        if any(call.background for call in conversation.open_calls.values()):
+            return True
         return bool(conversation.turn_id) or (not conversation.turns and (self.two_way is None or self.two_way.given > 0))
 
 

@@ -114,21 +114,28 @@ class AgentSink:
     def _commit(self, record: Record, spool: str) -> asyncio.Future[int]:
         try:
             self._journal.append(record)
-        except OSError:
-            return asyncio.ensure_future(self._commit_later(record, spool))
+        except OSError as error:
+            return asyncio.ensure_future(self._commit_later(record, spool, f"{self.directory}: {error.strerror}"))
         committed = self._sink.events(self.account.take(record), self._family, record.place, spool)
         self._owed += 1
         committed.add_done_callback(self._committed)
         return committed
 
-    async def _commit_later(self, record: Record, spool: str) -> int:
-        """The disk is full: the program waits, as it would for the log itself."""
-        while True:
+    async def _commit_later(self, record: Record, spool: str, why: str) -> int:
+        """The disk is full, before the log's own limit: the program waits, as it would for the log itself, and that is said."""
+        paused = asyncio.ensure_future(self._sink.capture(CaptureState.CAPTURE_STATE_PAUSED, f"{why}: it waits for room"))
+        while not self._is_kept(record):  # noqa: ASYNC110 - nobody tells of room
             await asyncio.sleep(RETRY_SECONDS)
-            with suppress(OSError):
-                self._journal.append(record)
-                break
+        await paused
+        await self._sink.capture(CaptureState.CAPTURE_STATE_FOLLOWING, "")
         return await self._sink.events(self.account.take(record), self._family, record.place, spool)
+
+    def _is_kept(self, record: Record) -> bool:
+        try:
+            self._journal.append(record)
+        except OSError:
+            return False
+        return True
 
     def _committed(self, _committed: asyncio.Future[int]) -> None:
         self._owed -= 1
