@@ -206,12 +206,13 @@ def _input_of(line: bytes, place: int) -> bytes:
 
 
 def usage_of(used: dict[str, Any]) -> Usage:
-    """Tokens as the Messages API counts them."""
+    """Tokens as the Messages API counts them; qwen-code's `input_tokens` hold the cached ones too, and it tells a total."""
     details = used.get("output_tokens_details") or {}
+    given, cached = used.get("input_tokens") or 0, used.get("cache_read_input_tokens") or 0
     return Usage(
-        input_tokens=used.get("input_tokens") or 0,
+        input_tokens=max(0, given - cached) if "total_tokens" in used else given,
         output_tokens=used.get("output_tokens") or 0,
-        cached_tokens=used.get("cache_read_input_tokens") or 0,
+        cached_tokens=cached,
         cache_written_tokens=used.get("cache_creation_input_tokens") or 0,
         reasoning_tokens=details.get("thinking_tokens") or 0,
     )
@@ -221,5 +222,7 @@ def context_of(used: object) -> int:
     """Tokens that the model was given for one answer: what the context holds."""
     if not isinstance(used, dict):
         return 0
-    context = used.get("input_tokens", 0) + used.get("cache_read_input_tokens", 0) + used.get("cache_creation_input_tokens", 0)
+    context = used.get("input_tokens", 0)
+    if "total_tokens" not in used:
+        context += used.get("cache_read_input_tokens", 0) + used.get("cache_creation_input_tokens", 0)
     return context if type(context) is int else 0
