@@ -28,6 +28,8 @@ from sightline_server.rpc.server import Server
 from sightline_server.rpc.session_service import SessionService
 from sightline_server.search.search import Search
 from sightline_server.sessions.directories import Directories
+from sightline_server.sessions.messengers import messengers
+from sightline_server.sessions.notify import Notifier
 from sightline_server.sessions.registry import Registry
 from sightline_server.sessions.state.screen import screens
 from sightline_server.settings import Settings
@@ -75,6 +77,9 @@ class Application:
             stack.push_async_callback(sources.close)
             hold_back = MEMORY_HOLD_BACK if settings.memory else 0
             self._registry = Registry(committer, sources, settings.spools, self._clock, hold_back=hold_back, screens=screens())
+            notifier = Notifier(messengers(settings, os.environ))
+            stack.push_async_callback(notifier.stop)
+            self._registry.on_state.add(notifier.saw)
             committer.on_room = self._registry.room_changed
             await self._registry.start()
             stack.push_async_callback(self._registry.stop)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sightline_server.errors import BadSetting, UnsafeBind
 
@@ -63,6 +64,16 @@ class Address:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """Where to POST to: `https`, or `http` on this machine's loopback."""
+
+    host: str
+    port: int
+    path: str
+    tls: bool
+
+
+@dataclass(frozen=True)
 class Settings:
     """What a server is told at its start.
 
@@ -78,6 +89,9 @@ class Settings:
         tls_key: its private key.
         stream_dir: a directory in which every typescript becomes a session; None: none but those that were asked for.
         ssh: the program, and its first arguments, by which other hosts are reached, such as `ssh -F FILE`.
+        notify: a program, and its first arguments, that is started when a session waits for somebody or has ended; empty: none.
+        webhook: where that is posted to; None: nowhere.
+        webhook_secret_file: holds the secret by which what is posted is signed; None: it is not signed.
         memory: keep logs in memory, for as long as the process lives.
     """
 
@@ -92,6 +106,9 @@ class Settings:
     tls_key: Path | None = None
     stream_dir: Path | None = None
     ssh: tuple[str, ...] = ("ssh",)
+    notify: tuple[str, ...] = ()
+    webhook: Webhook | None = None
+    webhook_secret_file: Path | None = None
     memory: bool = False
 
     def __post_init__(self) -> None:
@@ -214,8 +231,10 @@ def parse(name: str, source: str, value: str) -> object:
             return parse_size(source, value)
         case "max_age":
             return parse_age(source, value)
-        case "ssh":
+        case "ssh" | "notify":
             return parse_words(source, value)
+        case "webhook":
+            return parse_webhook(source, value)
         case _:
             if not value:
                 raise BadSetting(name=source, value=value, problem="it must be a path")
@@ -232,6 +251,26 @@ def parse_address(source: str, value: str) -> Address | None:
     return Address(host.strip("[]"), int(port))
 
 
+def parse_webhook(source: str, value: str) -> Webhook:
+    """A URL without name and password. What is refused is not repeated: its path may be a secret."""
+    url = urlsplit(value)
+    shown = f"{url.scheme}://..."
+    try:
+        port = url.port
+    except ValueError:
+        port = -1
+    if url.scheme not in ("http", "https") or not url.hostname or port == -1 or not value.isascii() or not value.isprintable():
+        raise BadSetting(name=source, value=shown, problem="it must be a URL, such as https://host/path")
+    if " " in value or url.username is not None or url.password is not None:
+        raise BadSetting(name=source, value=shown, problem="it must have no blanks, no name and no password")
+    tls = url.scheme == "https"
+    default = 443 if tls else 80
+    if not tls and not Address(url.hostname, 0).is_loopback:
+        raise BadSetting(name=source, value=shown, problem="beyond this machine it must be https")
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return Webhook(url.hostname, default if port is None else port, path, tls)
+
+
 def parse_words(source: str, value: str) -> tuple[str, ...]:
     """A program and its arguments, as a shell would take them apart."""
     try:
@@ -239,7 +278,7 @@ def parse_words(source: str, value: str) -> tuple[str, ...]:
     except ValueError as error:
         raise BadSetting(name=source, value=value, problem=error) from None
     if not words:
-        raise BadSetting(name=source, value=value, problem="it must be a program, such as ssh")
+        raise BadSetting(name=source, value=value, problem="it must be a program, and its first arguments")
     return words
 
 

@@ -92,6 +92,8 @@ class Registry:
         self.draining = False
         self.on_join: set[Callable[[Subject], None]] = set()
         self.on_drain: set[Callable[[], None]] = set()
+        self.on_state: set[Callable[[Session], None]] = set()
+        """Called with each session whose state has just been committed."""
         self._committer = committer
         self._store = committer.store
         self._sources = sources
@@ -382,9 +384,14 @@ class Registry:
     def _take_up(self, row: SessionRow) -> Session:
         log = SessionLog(row.session_id, row.number, row.epoch, self._committer, self._clock, hold_back=self._hold_back)
         session = Session(row, log, self._spools / row.session_id, self._clock, self._on_end)
+        session.states.on_came = lambda: self._state_came(session)
         self._live[session.session_id] = session
         self._by_name[session.session_name] = session
         return session
+
+    def _state_came(self, session: Session) -> None:
+        for saw in self.on_state:
+            saw(session)
 
     def _on_end(self, session: Session) -> None:
         self._live.pop(session.session_id, None)

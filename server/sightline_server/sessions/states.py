@@ -48,6 +48,8 @@ class States:
         self._state = record.state
         """The state that is committed; the record's may wait for that."""
         self._waiters: set[asyncio.Event] = set()
+        self.on_came: Callable[[], None] = lambda: None
+        """Called when a state has been committed."""
 
     def change(self, decision: Decision) -> StateChanged:
         """Makes the record say it, and returns what the log is to say."""
@@ -106,6 +108,7 @@ class States:
         self._seq, self._state = seq, state
         for woken in self._waiters:
             woken.set()
+        self.on_came()
 
     async def wait(self, until: Sequence[SessionState.ValueType], after_seq: int, seconds: float | None) -> int | None:
         """The `seq` of the state that was waited for; None: the time was over first. An end is always an answer."""
