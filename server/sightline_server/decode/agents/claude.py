@@ -1,11 +1,13 @@
 """Claude Code's `--output-format stream-json`, 2.0 and 2.1, with and without pieces, subagents, hooks and control messages.
 
 A line tells of one content block. `init` begins a turn and `result` ends it; what stands between two turns (subagents in the
-background, hooks) begins none. Cost and the usage by model are sums over the process, `usage` is the turn's own.
+background, hooks) begins none. Cost and the usage by model are sums over the session, over resumes too (2.1), `usage` is the turn's
+own. The stream does not say that it was resumed; where the command line does, the first turn's own cost cannot be known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sightline.v1.event_pb2 import Outcome, Usage
@@ -16,6 +18,7 @@ from sightline_server.decode.agents.tools import as_text
 
 OTHERS = {"tool_use_summary", "auth_status", "prompt_suggestion", "active_goal", "keep_alive"}
 TYPES = {"stream_event", "rate_limit_event", "tool_progress", "control_request", "control_response", "control_cancel_request"}
+RESUMES = {"--resume", "-r", "--continue", "-c"}
 FRAMES = {"content_block_stop", "message_delta", "ping"}
 _ABOUT = ("message", "summary", "description", "hook_name", "status", "state", "text", "content", "estimated_tokens", "tool_name")
 
@@ -27,10 +30,15 @@ class Claude(ClaudeParts):
 
     def __init__(self, *, keep_raw: bool = False) -> None:
         super().__init__(keep_raw=keep_raw)
-        self._cost = 0.0  # of the process so far
+        self._cost = 0.0  # of the session so far
+        self._resumed = False  # and what earlier processes had spent on it is not known
         self._context = 0
         self._background: set[str] = set()  # tasks that go on behind the turn, and the calls that started them
         self._woken = False  # such a task told its end: the next `init` is a turn of its own
+
+    def told(self, argv: Sequence[str]) -> None:
+        """See `Decoder`."""
+        self._resumed = any(word in RESUMES or word.startswith("--resume=") for word in argv[1:])
 
     @classmethod
     def claims(cls, one: dict[str, Any]) -> bool:
@@ -224,12 +232,16 @@ class Claude(ClaudeParts):
         if not isinstance(used, dict):
             return None
         usage = usage_of(used)
+        models = one.get("modelUsage") or {}
         cost = one.get("total_cost_usd")
-        if isinstance(cost, int | float):
+        resumed, self._resumed = self._resumed, False
+        if isinstance(cost, int | float) and resumed and sum(each["inputTokens"] for each in models.values()) > usage.input_tokens:
+            self.conversation.notice("cost_of_session", f"the resumed session has cost {cost} USD since its beginning")
+            self._cost = float(cost)
+        elif isinstance(cost, int | float):
             usage.cost = round(cost - self._cost if cost >= self._cost else cost, 12)
             usage.currency = "USD"
             self._cost = float(cost)
-        models = one.get("modelUsage") or {}
         usage.context_size = (models.get(self._model) or {}).get("contextWindow") or 0
         usage.context_used = self._context
         return usage

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 from sightline.v1.event_pb2 import Outcome, Role, Usage
 
 from sightline_server.decode.agents.claude_parts import PLAN, QUESTION, SYNTHETIC, ClaudeParts, context_of, usage_of
-from sightline_server.decode.agents.conversation import add_usage
 from sightline_server.decode.agents.decoder import End
 from sightline_server.decode.agents.tools import as_text
 
 INTERNAL = "internal"  # the notice of a line that the program wrote for itself
+MAX_TURNS = "max_turns_reached"  # the kind of a line that says so
 REWOUND = "rewound"  # the notice of a prompt that goes on from an earlier place
 MAX_KNOWN = 100_000  # lines whose ids are remembered
 
@@ -199,6 +199,10 @@ class ClaudeTranscript(ClaudeParts):
             self._remember(one["uuid"], self._parent(one) if one.get("isSidechain") is True else "")
         if attachment["type"] == "queued_command" and isinstance(attachment.get("prompt"), str):
             self.conversation.message(attachment["prompt"], role=Role.ROLE_USER)
+        elif attachment["type"] == MAX_TURNS and self.conversation.turn_id and one.get("isSidechain") is not True:
+            error = f"it reached its limit of {attachment['maxTurns']} turns"
+            self.conversation.failed(MAX_TURNS.upper(), error)
+            self._end(Outcome.OUTCOME_FAILED, stop=MAX_TURNS, error=error)
         else:
             self.conversation.notice(INTERNAL, f"attachment {attachment['type']}"[:100])
         return True
@@ -210,20 +214,23 @@ class ClaudeTranscript(ClaudeParts):
             version, session_id, cwd = (str(each or "") for each in about)
             self.conversation.know(version=version, agent_session_id=session_id, cwd=cwd)
 
-    def _end(self, outcome: Outcome.ValueType, *, text: str | None = None, error: str = "") -> None:
-        used = Usage()
-        for usage in self._used.values():
-            add_usage(used, usage)
-        if used.ByteSize():
-            used.context_used = self._context
-        stop = self._stop if outcome != Outcome.OUTCOME_INTERRUPTED else "interrupted"
-        self.conversation.end_turn(outcome, text=text, usage=used if used.ByteSize() else None, stop_reason=stop, error=error)
-        self._used = {}
+    def _end(self, outcome: Outcome.ValueType, *, text: str | None = None, stop: str = "", error: str = "") -> None:
+        self._spend()
+        stop = stop or (self._stop if outcome != Outcome.OUTCOME_INTERRUPTED else "interrupted")
+        self.conversation.end_turn(outcome, text=text, stop_reason=stop, error=error)
         self._stop, self._wrote = "", False
         self._interrupted = self._told_error = False
         self._pieces.over()
 
+    def _spend(self) -> None:
+        """What the turn under way used, each message once."""
+        for usage in self._used.values():
+            usage.context_used = self._context
+            self.conversation.spend(usage)
+        self._used = {}
+
     def _closing(self, end: End) -> None:  # noqa: ARG002 - what the file says is more than how the program ended
+        self._spend()
         if self.conversation.turn_id and self._untold() != Outcome.OUTCOME_LOST:
             self._end(self._untold())
 

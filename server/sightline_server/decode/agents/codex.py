@@ -154,7 +154,7 @@ class Codex(Decoder):
 
     def _call(self, kind: str, call_id: str, item: dict[str, Any], step: str, line: bytes) -> None:
         conversation = self.conversation
-        if call_id in conversation.open_calls or (kind == "web_search" and step != "completed" and not item.get("query")):
+        if conversation.knows(call_id) or (kind == "web_search" and step != "completed" and not item.get("query")):
             return  # a search tells what it looked for when it is done
         match kind:
             case "command_execution":

@@ -154,6 +154,8 @@ class CodexRollout(Decoder):
         asked = end.terminated or end.interrupted
         if self.conversation.turn_id and not self._marked and self._is_finished and not asked:
             self._end(Outcome.OUTCOME_SUCCEEDED)
+        elif self.conversation.turn_id and (used := self._counts.take()):
+            self.conversation.spend(used)
 
     # --- what is said and done
 

@@ -338,9 +338,10 @@ class Conversation:
     ) -> None:
         """A tool is called: `given` is its input as an object, `input_json` the agent's own bytes of it. Twice the same is one.
 
+        In another turn than that in which it ended, an id is another call's: some models count their calls anew.
         `places` are files it is about that no plain key of its input names.
         """
-        if self.knows(call_id):
+        if call_id in self.open_calls or self._ended_calls.get(call_id) == self.turn_id:
             return
         event = self._event(parent)
         call = event.tool_call
@@ -419,7 +420,9 @@ class Conversation:
     def request(
         self, request_id: str, kind: Asks.ValueType, text: str, *, call_id: str = "", options: Iterable[RequestOption] = ()
     ) -> None:
-        """The agent asks and waits."""
+        """The agent asks and waits. Asked twice is asked once."""
+        if request_id in self.open_requests:
+            return
         asked = Request(request_id=request_id, kind=kind, text=text, tool_call_id=call_id, options=options)
         self.emit(Event(request=asked))
         self.open_requests[request_id] = call_id

@@ -108,7 +108,7 @@ class Cursor(Decoder):
         conversation.begin_turn()
         call_id = one["call_id"]
         (name, call), *_ = one["tool_call"].items()
-        if call_id not in conversation.open_calls:
+        if not conversation.knows(call_id):
             self._messages += 1
             if name == "function":
                 given, raw = call.get("arguments"), str(call.get("arguments") or "").encode()

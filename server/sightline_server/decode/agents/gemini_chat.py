@@ -139,7 +139,8 @@ class GeminiChat(Decoder):
         for place, call in enumerate(one.get("toolCalls") or ()):
             call_id, given = call["id"], call.get("args")
             known = conversation.knows(call_id)
-            conversation.call(call_id, call["name"], given, span(line, "toolCalls", place, "args"))
+            if not known:
+                conversation.call(call_id, call["name"], given, span(line, "toolCalls", place, "args"))
             status = _STATUSES.get(call.get("status"))
             if status is None or (known and call_id not in conversation.open_calls):
                 continue

@@ -216,7 +216,8 @@ class OpencodeServer(Decoder):
         if not parent:
             self._begin()
         given = span(line, "properties", "part", "state", "input")
-        self.conversation.call(call_id, name, state.get("input"), given, parent=parent)
+        if not self.conversation.knows(call_id):
+            self.conversation.call(call_id, name, state.get("input"), given, parent=parent)
         if state["status"] not in ("completed", "error"):
             return
         self._done.add(part["id"])

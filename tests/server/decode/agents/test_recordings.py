@@ -60,9 +60,9 @@ def test_every_line_is_told_once_and_every_turn_and_call_has_its_end(one: Record
     assert events[-1].HasField("completed")
     started = [event.turn_id for event in events if event.HasField("turn_started")]
     assert started == [event.turn_id for event in events if event.HasField("turn_finished")]
-    calls = [event.tool_call.tool_call_id for event in events if event.HasField("tool_call")]
+    calls = [(event.turn_id, event.tool_call.tool_call_id) for event in events if event.HasField("tool_call")]
     assert len(calls) == len(set(calls))
-    assert set(calls) <= {event.tool_result.tool_call_id for event in events if event.HasField("tool_result")}
+    assert set(calls) <= {(event.turn_id, event.tool_result.tool_call_id) for event in events if event.HasField("tool_result")}
     asked = [event.request.request_id for event in events if event.HasField("request")]
     assert asked == [event.request_resolved.request_id for event in events if event.HasField("request_resolved")]
 
