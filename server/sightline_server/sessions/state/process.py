@@ -1,9 +1,9 @@
 """What the foreground of a terminal says of the state. Pure: facts in, a statement out.
 
 A shell that edits a line is at its prompt; a program that waits for a line needs one, and without an echo it needs a secret. A
-program that takes keys one by one and waits for nothing else has nothing to do (an editor, a REPL; but a pager keeps what it shows the
-pages of from ending). Everything else works, as far
-as can be seen from here; what runs behind another machine's or another terminal's program cannot be.
+program that takes keys one by one and waits for nothing else has nothing to do (an editor, a REPL); but a pager keeps what it
+shows the pages of from ending. Everything else works, as far as can be seen from here; what runs behind another machine's or
+another terminal's program cannot be.
 """
 
 from __future__ import annotations
