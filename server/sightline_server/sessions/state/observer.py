@@ -87,8 +87,8 @@ class Observer:
             self._drawn = now
         self._disturb(now)
 
-    def event(self, event: Event, now: float, trust: Trust, provenance: str = "") -> None:
-        """A typed event, by whom it comes."""
+    def event(self, event: Event, now: float, trust: Trust, provenance: str = "") -> bool:
+        """A typed event, by whom it comes. True: it says something of the state; most say nothing."""
         if event.HasField("agent_info"):
             self.version = event.agent_info.version or self.version
             self.agent = self._given_agent = self._given_agent or event.agent_info.agent
@@ -97,10 +97,12 @@ class Observer:
         if turns is None:
             turns = self._turns[said_by] = Turns()
         observation = turns.saw(event, trust, provenance)
-        if observation is not None:
-            self.judge.saw(observation, now)
-            if trust != Trust.PROTOCOL:  # a question may be on the screen by now that the transcript does not tell of
-                self._disturb(now)
+        if observation is None:
+            return False
+        self.judge.saw(observation, now)
+        if trust != Trust.PROTOCOL:  # a question may be on the screen by now that the transcript does not tell of
+            self._disturb(now)
+        return True
 
     def typed(self, now: float, *, submitted: bool) -> Decision | None:
         """Something is about to be typed: the state that follows from that alone; None: the same."""

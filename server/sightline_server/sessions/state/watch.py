@@ -70,11 +70,9 @@ class Watch:
     def event(self, event: Event, *, hook: bool = False) -> None:
         """A typed event of the session; `hook`: it was published beside its source."""
         now = self._loop.time()
-        if hook:
-            self.observer.event(event, now, Trust.TRANSCRIPT, "hook")
-        else:
-            self.observer.event(event, now, self._trust)
-        self._decide(now)
+        trust, provenance = (Trust.TRANSCRIPT, "hook") if hook else (self._trust, "")
+        if self.observer.event(event, now, trust, provenance):
+            self._decide(now)
 
     def typed(self, typed: Typed | None) -> None:
         """Something is about to be typed; None: an interrupt."""
