@@ -31,6 +31,8 @@ class Words:
         failed: it says that the model server refused.
         interrupted: it says that it was interrupted.
         question: it shows a question of the model.
+        escape: the keys that interrupt it.
+        lingers: it works on for a while behind its last words, and draws nothing at rest.
     """
 
     ready: str
@@ -41,6 +43,8 @@ class Words:
     first: tuple[tuple[str, tuple[str, ...], str], ...] = ()
     question: str = ""
     allow: tuple[str, ...] = ("Enter",)
+    escape: tuple[str, ...] = ("Escape",)
+    lingers: bool = False
 
 
 AGENTS = {
@@ -80,6 +84,8 @@ AGENTS = {
         failed="stub says",
         interrupted="interrupted",
         question="Which colour shall it have?",
+        escape=("Escape", "Escape"),
+        lingers=True,
     ),
     "qwen": Words(
         ready="Type your message",
@@ -109,10 +115,12 @@ def ask(stage: Stage, scenario: str) -> None:
     stage.press("Enter")
 
 
-def answered(stage: Stage, words: str) -> None:
+def answered(stage: Stage, text: str, words: Words) -> None:
     """The last words of the answer are there."""
-    stage.until_seen(words)
-    stage.is_true("IDLE")
+    stage.until_seen(text)
+    if words.lingers:
+        stage.until_quiet()
+    stage.is_true("IDLE", since=stage.last_output if words.lingers else None)
     stage.pause(READ_SECONDS)
 
 
@@ -132,16 +140,16 @@ def turns(stage: Stage, words: Words) -> None:
     """A streamed answer, then one for which the model takes its time."""
     ready(stage, words)
     ask(stage, "think6")
-    answered(stage, "word59")
+    answered(stage, "word59", words)
     ask(stage, "mute8")
-    answered(stage, "I had to think for long.")
+    answered(stage, "I had to think for long.", words)
 
 
 def tool(stage: Stage, words: Words) -> None:
     """A command that takes four seconds and says little, without a question where the program allows."""
     ready(stage, words)
     ask(stage, "tool5")
-    answered(stage, "The checks are finished.")
+    answered(stage, "The checks are finished.", words)
 
 
 def permission(stage: Stage, words: Words) -> None:
@@ -149,10 +157,10 @@ def permission(stage: Stage, words: Words) -> None:
     ready(stage, words)
     ask(stage, "perm")
     asked(stage, words.asks, words.allow)
-    answered(stage, "The checks are finished.")
+    answered(stage, "The checks are finished.", words)
     ask(stage, "write")
     asked(stage, words.asks_edit, words.allow)
-    answered(stage, "The notes are written.")
+    answered(stage, "The notes are written.", words)
 
 
 def resized(stage: Stage, words: Words) -> None:
@@ -182,14 +190,14 @@ def question(stage: Stage, words: Words) -> None:
     ready(stage, words)
     ask(stage, "ask")
     asked(stage, words.question, ("Enter",), "ANSWER")
-    answered(stage, "Thank you.")
+    answered(stage, "Thank you.", words)
 
 
 def error(stage: Stage, words: Words) -> None:
     """The model server refuses."""
     ready(stage, words)
     ask(stage, "apierr")
-    answered(stage, words.failed)
+    answered(stage, words.failed, words)
 
 
 def interrupt(stage: Stage, words: Words) -> None:
@@ -197,8 +205,10 @@ def interrupt(stage: Stage, words: Words) -> None:
     ready(stage, words)
     ask(stage, "think6")
     stage.until_seen("word9")
-    stage.press("Escape")
-    answered(stage, words.interrupted)
+    for key in words.escape:
+        stage.press(key)
+        stage.pause(0.3)
+    answered(stage, words.interrupted, words)
 
 
 def first(stage: Stage, words: Words) -> None:

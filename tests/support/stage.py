@@ -101,10 +101,15 @@ class Stage:
         since = self.truth[-1].time
         return next((time for time, kind, data in self.cast if kind == "o" and time >= since and text in data), None)
 
+    @property
+    def last_output(self) -> float:
+        """When the program wrote last."""
+        return max((time for time, kind, _ in list(self.cast) if kind == "o"), default=0.0)
+
     def until_quiet(self) -> None:
         """Returns when nothing has been written for a while."""
         end = time.monotonic() + PATIENCE
-        while self.now - max((time for time, kind, _ in list(self.cast) if kind == "o"), default=0.0) < QUIET_SECONDS:
+        while self.now - self.last_output < QUIET_SECONDS:
             if time.monotonic() > end:
                 raise TimeoutError(f"it does not come to rest:\n{self.screen()}")
             time.sleep(LOOK_SECONDS)
