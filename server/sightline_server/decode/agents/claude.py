@@ -135,7 +135,7 @@ class Claude(ClaudeParts):
             block = event["content_block"]["type"]
             self._pieces.block(event["index"], "thinking" if block == "redacted_thinking" else block, parent)
         elif kind == "message_stop":
-            self._pieces.over(parent)
+            self._pieces.stopped(parent)
         elif kind == "goal_state":
             self.conversation.notice(kind, str(event["goal_state"].get("activity") or ""))
         else:
@@ -154,8 +154,9 @@ class Claude(ClaudeParts):
                 text = f"{one.get('error')} ({status}): attempt {one.get('attempt')} of {one.get('max_retries')}"
                 self._note("retry", f"{text} follows after {one.get('retry_delay_ms')} ms", line, parent)
             case "task_started" | "task_updated" | "task_progress" | "task_notification" as kind:
-                self._task(one, kind)
-                self._note(kind, _about(one), line, parent)
+                task = one if "task_id" in one else one["data"]  # as qwen-code has it
+                self._task(task, kind)
+                self._note(kind, _about(task), line, parent)
             case "background_tasks_changed":
                 tasks = one["tasks"]
                 self._background |= {task["task_id"] for task in tasks}
@@ -181,13 +182,13 @@ class Claude(ClaudeParts):
         else:
             self.conversation.begin_turn()
 
-    def _task(self, one: dict[str, Any], kind: str) -> None:
-        task_id = one["task_id"]
-        patch = one.get("patch") or one
+    def _task(self, task: dict[str, Any], kind: str) -> None:
+        task_id = task["task_id"]
+        patch = task.get("patch") or task
         if patch.get("is_backgrounded") is True:
             self._background.add(task_id)
         if task_id in self._background:
-            self._background.add(one.get("tool_use_id") or task_id)
+            self._background.add(task.get("tool_use_id") or task_id)
             self._woken |= kind == "task_notification"
 
     def _control(self, one: dict[str, Any], line: bytes) -> None:

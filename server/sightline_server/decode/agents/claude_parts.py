@@ -87,7 +87,10 @@ class ClaudeParts(Decoder):
         content = one["message"]["content"]
         if type(content) is str:
             content = [{"type": "text", "text": content}]
-        self._pieces.over(parent)
+        if synthetic:
+            self._pieces.stopped(parent)  # it may ask for the rest of a message whose stream broke: what came of that is void
+        else:
+            self._pieces.over(parent)
         for block in content:
             match block["type"]:
                 case "tool_result":

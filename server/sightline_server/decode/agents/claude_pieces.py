@@ -72,10 +72,20 @@ class Pieces:
         if attempt := self._attempts.get(parent):
             attempt.over = True
 
+    def stopped(self, parent: str = "") -> None:
+        """The message stops: at its end where each block came as a whole too, else its stream broke, and it is said again."""
+        if attempt := self._attempts.get(parent):
+            attempt.over = not attempt.loose
+
     def retried(self, parent: str = "") -> None:
         """The call failed and is tried again."""
         if attempt := self._attempts.get(parent):
             attempt.failed = not attempt.over
+
+    def again(self, parent: str = "") -> None:
+        """The message is said again, although it had come to its end."""
+        if attempt := self._attempts.get(parent):
+            attempt.over, attempt.failed = False, True
 
     def block(self, place: int, kind: str, parent: str = "") -> None:
         """A block of the message begins."""
@@ -138,7 +148,8 @@ class Pieces:
         last = self._attempts.pop(parent, None)
         attempt = Attempt(api_id)
         if last and not last.over and (last.failed or last.loose):
-            attempt.before = last.before | last.blocks
+            void = {place: block for place, block in last.blocks.items() if last.failed or not block.whole}
+            attempt.before = last.before | void
         self._attempts[parent] = attempt
         if len(self._attempts) > MAX_SPEAKERS:
             del self._attempts[next(one for one in self._attempts if one)]

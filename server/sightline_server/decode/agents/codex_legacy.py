@@ -137,8 +137,8 @@ class Legacy:
             case "background_event" | "deprecation_notice" | "warning":
                 conversation.notice(kind, str(msg.get("message") or msg.get("summary") or ""))
             case "error":
+                conversation.failed("AGENT_ERROR", msg["message"], origin=ErrorOrigin.ERROR_ORIGIN_UNSPECIFIED)
                 self._error = msg["message"]
-                conversation.failed("AGENT_ERROR", self._error, origin=ErrorOrigin.ERROR_ORIGIN_UNSPECIFIED)
             case _:
                 return False
         return True

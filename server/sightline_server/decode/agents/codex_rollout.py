@@ -107,8 +107,8 @@ class CodexRollout(Decoder):
             case "token_count":
                 self._counts.add(payload.get("info"))
             case "error":
+                conversation.failed("AGENT_ERROR", payload["message"], origin=ErrorOrigin.ERROR_ORIGIN_UNSPECIFIED)
                 self._error = payload["message"]
-                conversation.failed("AGENT_ERROR", self._error, origin=ErrorOrigin.ERROR_ORIGIN_UNSPECIFIED)
             case "stream_error":
                 conversation.notice("retry", payload["message"])
             case "warning" | "background_event" | "deprecation_notice":

@@ -161,8 +161,9 @@ class Gemini(Decoder):
         if one.get("severity") == "warning":
             self.conversation.notice("warning", one["message"])
             return
-        self._error = one["message"]
-        self.conversation.failed("AGENT_ERROR", self._error, origin=_origin(self._error))
+        message = one["message"]
+        self.conversation.failed("AGENT_ERROR", message, origin=_origin(message))
+        self._error = message
 
     def _end(self, one: dict[str, Any]) -> bool:
         status = one["status"]

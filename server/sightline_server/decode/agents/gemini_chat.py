@@ -90,8 +90,8 @@ class GeminiChat(Decoder):
                 self._calls(one, line)
             case "error":
                 if one["id"] not in self._told:
-                    self._error = text
                     conversation.failed("AGENT_ERROR", text, origin=ErrorOrigin.ERROR_ORIGIN_UNSPECIFIED)
+                    self._error = text
                     self._remember(one["id"], text, 0)
             case "info" | "warning":
                 if one["id"] not in self._told:

@@ -133,9 +133,10 @@ class Opencode(Decoder):
             conversation.plan(todos(state["input"].get("todos")))
 
     def _step_finished(self, part: dict[str, Any]) -> None:
-        self._reason = part["reason"]
-        self.conversation.spend(usage_of(part))
-        self.conversation.notice("step_finished", self._reason)
+        reason, usage = part["reason"], usage_of(part)
+        self.conversation.notice("step_finished", reason)
+        self.conversation.spend(usage)
+        self._reason = reason
         self._cut = ("", "") if self._reason in _WHOLE else self._part
         self._part = "", ""
         self._same = self._same + 1 if self._step == self._step_before and self._step else 1

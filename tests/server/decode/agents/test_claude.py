@@ -120,6 +120,24 @@ def test_an_attempt_that_failed_and_is_made_again_says_nothing_twice() -> None:
     assert any(event.notice.code == "retry" and "attempt 1 of 9" in event.notice.text for event in same)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claude/drop_once_partial",
+        "claude/drop_differs_partial",
+        "claude/drop_after_tool_partial",
+        "qwen/drop_once",
+        "qwen/drop_once_partial",
+        "qwen/drop_after_tool",
+    ],
+)
+def test_a_message_whose_stream_broke_is_said_again_in_its_place(name: str) -> None:
+    events = recorded(name)
+    last = list(read(events).values())[-1]
+    assert last == events[-1].completed.result_text
+    assert [one.startswith(("I begin", "Answer", "A different")) for one in read(events).values()].count(True) == 1
+
+
 def test_the_same_words_in_another_message_are_said_again() -> None:
     events = fed(
         init(),
@@ -180,6 +198,38 @@ def test_a_subagent_that_goes_on_behind_the_turn_keeps_its_calls_open() -> None:
     results = [(event.tool_result.tool_call_id, event.tool_result.status) for event in events if event.HasField("tool_result")]
     assert results == [("t1", ToolStatus.TOOL_STATUS_COMPLETED), ("t2", ToolStatus.TOOL_STATUS_COMPLETED)]
     assert [event.turn_id for event in events if event.HasField("turn_started")] == ["1"]
+
+
+def test_the_first_turn_of_a_resumed_session_has_no_cost_because_only_the_whole_session_is_known() -> None:
+    def ended(cost: float, tokens: int, of_the_session: int) -> dict[str, Any]:
+        models = {"m": {"inputTokens": of_the_session}}
+        return result(total_cost_usd=cost, usage={"input_tokens": tokens}, modelUsage=models)
+
+    resumed = Claude()
+    resumed.told(["claude", "-p", "--resume", "some-id"])
+    events = fed(init(), ended(0.5, 10, 110), init(), ended(0.75, 10, 120), decoder=resumed)
+    used = [event.turn_finished.usage for event in events if event.HasField("turn_finished")]
+    assert [(usage.HasField("cost"), usage.cost) for usage in used] == [(False, 0.0), (True, 0.25)]
+    assert [usage.input_tokens for usage in used] == [10, 10]
+    assert [event.notice.code for event in events if event.HasField("notice")] == ["cost_of_session"]
+    older = Claude()  # versions whose processes count from 0
+    older.told(["claude", "-p", "-c"])
+    assert [event.turn_finished.usage.cost for event in fed(init(), ended(0.5, 10, 10), decoder=older)][-1] == 0.5
+
+
+def test_an_id_that_ended_in_an_earlier_turn_is_another_calls() -> None:
+    turn = [says(call("t1", "Bash", command="ls")), answer("t1", "a"), result()]
+    events = fed(*turn, *turn)
+    calls = [(event.turn_id, event.tool_call.tool_call_id) for event in events if event.HasField("tool_call")]
+    results = [(event.turn_id, event.tool_result.tool_call_id) for event in events if event.HasField("tool_result")]
+    assert calls == results == [("1", "t1"), ("2", "t1")]
+
+
+def test_a_request_that_is_told_twice_is_asked_once() -> None:
+    asked = {"subtype": "can_use_tool", "tool_name": "Bash", "input": {}, "tool_use_id": "t1"}
+    line = {"type": "control_request", "request_id": "r", "request": asked}
+    events = fed(init(), says(call("t1", "Bash")), line, line)
+    assert [event.HasField("request") for event in events].count(True) == 1
 
 
 def test_cost_and_tokens_are_those_of_each_turn_though_the_agent_sums_them_up() -> None:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sightline.v1.event_pb2 import Event
+from sightline.v1.event_pb2 import Event, Outcome
+from sightline_server.decode.agents.choose import STREAMS
+from sightline_server.decode.agents.decoder import End
 from support.recordings import Recording, recordings
 
+WRONG_HERE = "what is wrong stands here"
 SMALL = 40_000  # bytes of a recording that is tampered with
 WRONG: list[Any] = [
     None,
@@ -96,3 +99,21 @@ def test_a_line_that_was_tampered_with_is_told_and_leaves_nothing_open(kind: str
     assert calls <= {event.tool_result.tool_call_id for event in events if event.HasField("tool_result")}
     asked = {event.request.request_id for event in events if event.HasField("request")}
     assert asked == {event.request_resolved.request_id for event in events if event.HasField("request_resolved")}
+
+
+@pytest.mark.parametrize("wrong", [True, 0, 0.5, [1], {"a": 1}], ids=str)
+@pytest.mark.parametrize(
+    ("family", "line"),
+    [
+        ("codex", {"type": "error", "message": WRONG_HERE}),
+        ("codex", {"type": "turn.failed", "error": {"message": WRONG_HERE}}),
+        ("codex", {"id": "0", "msg": {"type": "error", "message": WRONG_HERE}}),
+        ("gemini", {"type": "error", "severity": "error", "message": WRONG_HERE}),
+        ("opencode", {"type": "step_finish", "sessionID": "s", "part": {"reason": WRONG_HERE}}),
+        ("goose", {"type": "error", "error": WRONG_HERE}),
+    ],
+)
+def test_a_reason_that_is_no_text_does_not_spoil_the_end(family: str, line: dict[str, Any], wrong: object) -> None:
+    decoder = STREAMS[family]()
+    assert decoder.feed(json.dumps(line).replace(json.dumps(WRONG_HERE), json.dumps(wrong)).encode() + b"\n")
+    assert decoder.close(End(exit_code=1))[-1].completed.outcome == Outcome.OUTCOME_FAILED
