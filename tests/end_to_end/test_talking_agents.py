@@ -10,8 +10,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from sightline.v1 import session_service_pb2 as pb
-from sightline.v1.event_pb2 import Event, Outcome
+from sightline.v1.event_pb2 import Event, Outcome, SessionState
 from sightline.v1.session_pb2 import Agent, Command, Session
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
 from support.server import PATIENCE, ServerProcess, completed, connect, create, follow, reason_of, until
@@ -63,6 +64,14 @@ class Talk:
 
     def interrupt(self) -> None:
         self.stub.Interrupt(pb.InterruptRequest(session=self.session.id), timeout=PATIENCE)
+
+    def wait_idle(self, *, after: int = 0) -> None:
+        """Waits until the server says that it has nothing to do."""
+        idle = SessionState.SESSION_STATE_IDLE
+        request = pb.WaitRequest(session=self.session.id, until=[idle], after_seq=after, timeout=Duration(seconds=int(PATIENCE)))
+        answer = self.stub.Wait(request, timeout=2 * PATIENCE)
+        assert not answer.timed_out
+        assert answer.session.state == idle
 
     def end(self) -> list[Event]:
         self.send(eof=True)
@@ -173,6 +182,60 @@ def test_an_agent_that_does_not_hear_an_interrupt_is_ended_by_it(grpc_stub: Sess
     talk.interrupt()
     last = completed(follow(grpc_stub, talk.session.id))
     assert (last.outcome, last.descendants_left) == (Outcome.OUTCOME_INTERRUPTED, 0)
+
+
+def states_of(talk: Talk, after: int = 0) -> list[SessionState.ValueType]:
+    return [event.state_changed.state for event in talk.of_kind("state_changed") if event.seq > after]
+
+
+def test_an_agent_works_from_the_moment_in_which_it_is_given_a_turn_and_waits_from_the_one_in_which_it_asks(
+    grpc_stub: SessionServiceStub, tmp_path: Path
+) -> None:
+    talk = Talk(grpc_stub, tmp_path, "first")
+    talk.wait_idle()
+    talk.send("ask")
+    [asked] = talk.until("request")
+    until(lambda: talk.described.state == SessionState.SESSION_STATE_WAITING)
+    events = talk.events
+    sent = max(event.seq for event in events if event.HasField("input"))
+    works, waits = [event for event in events if event.HasField("state_changed") and event.seq > sent]
+    assert (works.state_changed.state, works.seq) == (SessionState.SESSION_STATE_WORKING, sent + 1)
+    assert (waits.state_changed.state, waits.seq) == (SessionState.SESSION_STATE_WAITING, asked.seq + 1)
+    talk.interrupt()
+    talk.end()
+
+
+def test_an_idle_agent_that_is_interrupted_is_idle(grpc_stub: SessionServiceStub, tmp_path: Path) -> None:
+    talk = Talk(grpc_stub, tmp_path, "first")
+    talk.wait_idle()
+    talk.interrupt()
+    seq = talk.events[-1].seq
+    talk.wait_idle(after=max(event.seq for event in talk.of_kind("input")))
+    assert SessionState.SESSION_STATE_WORKING not in states_of(talk, seq)
+    talk.end()
+
+
+def test_a_state_not_said_yet_when_the_server_was_killed_is_said_by_the_next(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    with connect(server.target) as stub:
+        talk = Talk(stub, tmp_path, "first")
+        talk.until("turn_finished")
+        server.kill()  # before the idleness is old enough to be said
+    server.start()
+    with connect(server.target) as stub:
+        talk.stub = stub
+        talk.wait_idle()
+        talk.send("ask")
+        [asked] = talk.until("request")
+        server.kill()
+    server.start()
+    with connect(server.target) as stub:
+        talk.stub = stub
+        until(lambda: talk.described.state == SessionState.SESSION_STATE_WAITING)
+        talk.answer(asked.request.request_id, option_id="allow")
+        talk.wait_idle(after=asked.seq)
+        talk.end()
 
 
 def test_turns_and_answers_go_on_behind_a_killed_server(server: ServerProcess, tmp_path: Path) -> None:

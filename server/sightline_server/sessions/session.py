@@ -390,6 +390,8 @@ class Session:
         watched = self.has_terminal or self.record.agent or self.record.kind in WATCHED_KINDS
         if self.live and self._watch is None and watched and self.record.kind != SessionKind.SESSION_KIND_PUBLISHED:
             self._watch = Watch(self.record, self.states.decision(), self.states.say, lambda: self.source, screens)
+            if self.record.agent:
+                self._watch.recall(self.states.told())
 
     def explain(self) -> ExplainResponse:
         """The present state, and the rule that says so: the one that says it now, else the one that brought it."""

@@ -19,6 +19,16 @@ from sightline_server.subscription import pages
 from sightline_server.subscription.filter import EntryFilter
 from sightline_server.subscription.start import before_tail
 
+RECALLED = 5000  # events that are looked through for what an agent told last
+TELLING = (
+    EventKind.EVENT_KIND_INPUT,
+    EventKind.EVENT_KIND_TURN_STARTED,
+    EventKind.EVENT_KIND_TURN_FINISHED,
+    EventKind.EVENT_KIND_TOOL_CALL,
+    EventKind.EVENT_KIND_TOOL_RESULT,
+    EventKind.EVENT_KIND_REQUEST,
+    EventKind.EVENT_KIND_REQUEST_RESOLVED,
+)
 SKIPPED = 100  # changes of the capture alone that are passed over on the way back to the last one of the state
 
 
@@ -141,6 +151,18 @@ class States:
                     break
                 self._seq = older
         return self._seq
+
+    def told(self) -> list[Event]:
+        """The last of what was told of exchanges with an agent, in its order: a state follows from that."""
+        first = max(self._log.bounds.oldest_seq, self._log.head_seq - RECALLED + 1)
+        asked = ListEventsRequest(session=self._log.session_id, after_seq=first - 1, filter=Filter(kinds=TELLING))
+        events: list[Event] = []
+        while True:
+            page = pages.page(asked, self._log)
+            events += page.events
+            if not page.next_page_token:
+                return events
+            asked.page_token = page.next_page_token
 
     def said(self, seq: int) -> StateChanged | None:
         """The state that the log says there; None: nothing is kept there, or something else."""

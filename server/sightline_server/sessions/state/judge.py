@@ -110,6 +110,14 @@ class Judge:
         self.decided = Decision(WORKING, reason="something was typed into it", confidence=SURE, rule=TYPED_RULE)
         return self.decided
 
+    def interrupted(self, now: float) -> Decision | None:
+        """One that tells all that it does was interrupted: with nothing to do it stays as it is, and says no word. As `typed`."""
+        if self._best is None or self._best.state != IDLE:
+            return self.typed(now, submitted=True)
+        self._typed_at = self._since = now
+        self._stale = True
+        return None
+
     def decide(self, now: float) -> Decision | None:
         """The new state; None: it is as it was."""
         best = self._best
@@ -146,7 +154,8 @@ class Judge:
         return self._stale or (best.state, best.waiting_for) != self.decided.what
 
     def _hold(self, best: Observation) -> float:
-        if best.state == IDLE or self._stale:
+        asks_anew = best.state == WAITING and (best.state, best.waiting_for) != self.decided.what
+        if best.state == IDLE or (self._stale and not asks_anew):
             return IDLE_HOLD
         if self.settling and best.trust < Trust.TRANSCRIPT:
             return self._typed_at + SETTLE - self._since

@@ -22,6 +22,8 @@ UNKNOWN = SessionState.SESSION_STATE_UNKNOWN
 QUIET = 0.2  # seconds without output, before a look
 BUSY = 1.0  # seconds between two looks while the output goes on
 SMALL = 64  # bytes: a turn of a spinner, a blinking dot; whatever is drawn meanwhile is not held to be half drawn
+BIG = 1024  # bytes at once: something new, most likely, which may be drawn piece by piece for longer than anybody should wait
+BIG_SECONDS = 0.5  # between two looks because of that
 CONFIRM = 0.1  # seconds to the second look at a question that was seen in the middle of output
 EARLY = 0.01  # seconds by which a timer may be early
 FIRST_POLL = 1.0  # seconds to the next look at what works without a word; doubled each time
@@ -74,6 +76,7 @@ class Observer:
         """The first disturbance that no look came behind."""
         self._drawn: float | None = None
         """When more than a little was written last, where no look came behind."""
+        self._big = -math.inf
         self._again: float | None = None
 
     # --- what comes by itself
@@ -85,6 +88,9 @@ class Observer:
             self._take(signs, now)
         if len(data) > SMALL:
             self._drawn = now
+        if len(data) > BIG and self._again is None and now > self._big + BIG_SECONDS:
+            self._big = now
+            self._again = now + CONFIRM
         self._disturb(now)
 
     def event(self, event: Event, now: float, trust: Trust, provenance: str = "") -> bool:
@@ -110,6 +116,10 @@ class Observer:
             self._mark = "B" if self._mark else ""
         self._disturb(now)
         return self.judge.typed(now, submitted=submitted)
+
+    def interrupted(self, now: float) -> Decision | None:
+        """It is about to be interrupted; returns as `typed`. In a terminal that is a key like others."""
+        return self.typed(now, submitted=True) if self._eyes else self.judge.interrupted(now)
 
     # --- looks
 

@@ -23,6 +23,7 @@ from sightline_server.sessions.state.observer import Observer
 log = logging.getLogger(__name__)
 
 SCREEN_SECONDS = 5.0  # that a screen is waited for
+MOMENT = 1e-6  # seconds between two events that are recalled
 SUBMITTING = frozenset({"Enter", "C-m", "C-j", "C-c", "C-d", "C-z", "C-\\", "Escape"})
 PROTOCOL_KINDS = frozenset({SessionKind.SESSION_KIND_COMMAND, SessionKind.SESSION_KIND_PUBLISHED})
 """What such a session's events tell is an agent's own protocol; of others it is a transcript."""
@@ -77,12 +78,29 @@ class Watch:
     def typed(self, typed: Typed | None) -> None:
         """Something is about to be typed; None: an interrupt."""
         now = self._loop.time()
-        submitted = typed is None or typed.submit or typed.eof or b"\r" in typed.data or b"\n" in typed.data
-        submitted = submitted or (typed is not None and not SUBMITTING.isdisjoint(typed.keys))
-        decision = self.observer.typed(now, submitted=submitted)
+        decision = self.observer.interrupted(now) if typed is None else self.observer.typed(now, submitted=self._submits(typed))
         if decision is not None and not self._closed:
             self._say(decision)
         self._arm()
+
+    def recall(self, events: Sequence[Event]) -> None:
+        """What was told before this server, in its order: the state that follows from the last of it may not be said yet."""
+        decided, now = self.observer.judge.decided, self._loop.time()
+        for place, event in enumerate(events, -len(events)):
+            moment = now + place * MOMENT
+            if event.HasField("input"):
+                said = event.input
+                self.observer.interrupted(moment) if said.interrupt else self.observer.typed(moment, submitted=True)
+            else:
+                self.observer.event(event, moment, self._trust)
+        self.observer.judge.told(decided)
+        self._decide(now)
+
+    def _submits(self, typed: Typed) -> bool:
+        """It is read, not only written down. Without a terminal there is no line that waits for Enter."""
+        if self._record.kind in SCREENLESS or typed.submit or typed.eof or b"\r" in typed.data or b"\n" in typed.data:
+            return True
+        return not SUBMITTING.isdisjoint(typed.keys)
 
     def told(self, decision: Decision) -> None:
         """Somebody else, who knows it, has said the state."""

@@ -164,6 +164,35 @@ def test_what_is_typed_without_being_submitted_changes_nothing_but_must_be_seen_
     assert one.decide(1000.0) is None
 
 
+def test_a_question_behind_what_was_typed_without_being_submitted_is_said_at_once() -> None:
+    one = judge(IDLE)
+    one.typed(20.0, submitted=False)
+    one.saw(said(Trust.SCREEN, WAITING), 20.5)
+    decision = one.decide(20.5)
+    assert decision is not None
+    assert decision.state == WAITING
+
+
+@pytest.mark.parametrize("before", [IDLE, WORKING], ids=["idle", "about to be idle"])
+def test_what_has_nothing_to_do_when_it_is_interrupted_is_called_idle_anew(before: SessionState.ValueType) -> None:
+    one = judge(before)
+    one.saw(said(Trust.PROTOCOL, IDLE), 10.0)
+    assert one.interrupted(12.0) is None
+    assert one.decide(12.0 + IDLE_HOLD - 0.01) is None
+    decision = one.decide(12.0 + IDLE_HOLD)
+    assert decision is not None
+    assert decision.state == IDLE
+
+
+def test_what_works_when_it_is_interrupted_works_until_it_says_otherwise() -> None:
+    one = judge(WORKING)
+    one.saw(said(Trust.PROTOCOL, WORKING), 10.0)
+    assert one.interrupted(12.0) is None
+    assert one.due is None
+    one.saw(said(Trust.PROTOCOL, IDLE), 13.0)
+    assert one.due == 13.0 + IDLE_HOLD
+
+
 def test_what_is_typed_does_not_answer_a_request_of_a_protocol() -> None:
     one = judge(WORKING)
     one.saw(said(Trust.PROTOCOL, WAITING), 10.0)
