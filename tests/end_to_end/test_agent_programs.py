@@ -15,6 +15,7 @@ from sightline.v1 import session_service_pb2 as pb
 from sightline.v1.event_pb2 import Channel, ErrorOrigin, Event, Outcome
 from sightline.v1.session_pb2 import Agent, Command, Session
 from sightline.v1.session_service_pb2_grpc import SessionServiceStub
+from sightline_server.capture import processes
 from support.server import PATIENCE, ServerProcess, completed, connect, data_of, error_info, follow, is_relay, until
 
 End = Callable[[SessionServiceStub, Session], None]
@@ -109,6 +110,19 @@ def test_an_interrupt_is_brought_to_its_end_by_the_next_server(server: ServerPro
         last = completed(follow(stub, session.id))
     assert (last.outcome, last.descendants_left) == (Outcome.OUTCOME_INTERRUPTED, 0)
     assert not processes_of(session)
+
+
+@pytest.mark.parametrize("end", [interrupt, terminate], ids=["interrupt", "terminate"])
+def test_a_tool_that_hides_and_does_not_hear_is_ended_too(grpc_stub: SessionServiceStub, tmp_path: Path, end: End) -> None:
+    deaf = "trap '' INT TERM HUP; echo $$ >pid; while :; do /bin/sleep 0.1; done"
+    hidden = f'{SAYS} working; env -i setsid sh -c "{deaf.replace("$", chr(92) + "$")}" >/dev/null 2>&1 </dev/null & wait'
+    session = run(grpc_stub, tmp_path, hidden)
+    until(lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text().strip()))
+    tool = processes.identify(int((tmp_path / "pid").read_text()))
+    assert tool is not None
+    end(grpc_stub, session)
+    completed(follow(grpc_stub, session.id))
+    assert not processes.alive(tool)
 
 
 def test_what_a_good_agent_leaves_running_is_counted(grpc_stub: SessionServiceStub, tmp_path: Path) -> None:

@@ -134,10 +134,11 @@ def signal_group(leader: Identity, signal: int) -> bool:
     return True
 
 
-def tree(session_id: str, root: Identity | None, *, since: int = 0) -> list[Identity]:
+def tree(session_id: str, root: Identity | None, *, since: int = 0, known: Iterable[Identity] = ()) -> list[Identity]:
     """The processes of a session that run now, parents before their children; never this process.
 
     With `since`, in clock ticks since boot, of those that carry the mark only what started then or later, and its descendants.
+    `known` are its too, and theirs: one without the mark whose parent is gone cannot be found again.
 
     Found by descent from the root, by the root's session (which outlives it), and by `SESSION_VARIABLE` in their environment. Takes
     some 30 us for each process of the machine: call it in a thread.
@@ -148,6 +149,7 @@ def tree(session_id: str, root: Identity | None, *, since: int = 0) -> list[Iden
         present = stats.get(root.pid)
         if present is None or present.start == root.start:
             found |= {pid for pid, stat in stats.items() if root.pid in (pid, stat.session)}
+    found |= {one.pid for one in known if one.pid in stats and stats[one.pid].start == one.start and one.boot == boot_id()}
     children: dict[int, list[int]] = {}
     for stat in stats.values():
         children.setdefault(stat.parent, []).append(stat.pid)
@@ -183,16 +185,20 @@ def descendants(root: Identity) -> list[Identity]:
     return [Identity(pid, stats[pid].start, boot_id()) for pid in sorted(found - {root.pid}) if stats[pid].state not in "ZX"]
 
 
-async def end_tree(session_id: str, root: Identity | None, signal: int, grace: float, *, since: int = 0) -> int:
+async def end_tree(
+    session_id: str, root: Identity | None, signal: int, grace: float, *, since: int = 0, known: Iterable[Identity] = ()
+) -> int:
     """Ends a session's processes: `signal` to each, SIGKILL to what is left after `grace` seconds, until none is left.
 
     What is started meanwhile gets the signal too. Returns how many could not be ended: 0, but for processes of other users, those
-    that hang in the kernel, and those that fork faster than they are found. `since` as in `tree`.
+    that hang in the kernel, and those that fork faster than they are found. `since` and `known` as in `tree`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + grace
     signalled: set[Identity] = set()
-    while left := await asyncio.to_thread(tree, session_id, root, since=since):
+    seen = set(known)
+    while left := await asyncio.to_thread(tree, session_id, root, since=since, known=seen):
+        seen.update(left)
         fresh = set(left) - signalled
         if loop.time() >= deadline or signal == signals.SIGKILL:
             break
@@ -208,7 +214,8 @@ async def end_tree(session_id: str, root: Identity | None, signal: int, grace: f
         for identity in left:
             send_signal(identity, signals.SIGKILL)
         await _all_gone(left, _KILL_SECONDS)
-        left = await asyncio.to_thread(tree, session_id, root, since=since)
+        seen.update(left)
+        left = await asyncio.to_thread(tree, session_id, root, since=since, known=seen)
     return len(left)
 
 

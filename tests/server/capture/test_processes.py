@@ -131,6 +131,29 @@ async def test_what_is_started_while_the_tree_ends_is_ended_too() -> None:
         assert processes.tree(mark, identity) == []
 
 
+async def test_what_was_found_once_is_ended_although_nothing_leads_to_it_any_more() -> None:
+    mark = session()
+    tool = (
+        "env -i setsid sh -c 'trap \"\" TERM; echo $$; while :; do /bin/sleep 0.1; done' & wait"  # no mark; its parent goes first
+    )
+    with program(mark, tool) as (process, identity):
+        found = processes.tree(mark, identity)
+        assert await processes.end_tree(mark, identity, signal.SIGTERM, 0.3) == 0
+        assert process.wait(WAIT) == -signal.SIGTERM
+        assert not [each for each in found if processes.alive(each)]
+
+
+async def test_what_was_known_before_its_parent_went_is_ended() -> None:
+    mark = session()
+    with program(mark, "env -i setsid sh -c 'echo up; exec sleep 60' & wait") as (process, identity):
+        known = processes.tree(mark, identity)
+        process.kill()
+        process.wait(WAIT)
+        assert processes.tree(mark, None) == []
+        assert await processes.end_tree(mark, None, signal.SIGTERM, 20, known=known) == 0
+        assert not [each for each in known if processes.alive(each)]
+
+
 def test_we_are_never_part_of_what_is_ended() -> None:
     mark = session()
     script = (

@@ -53,7 +53,7 @@ class AgentSink:
     def __init__(self, sink: Sink, family: str, *, here: bool) -> None:
         self._sink = sink
         self._family = family
-        self._here = here
+        self.here = here
         self.session_id = sink.session_id
         self.session_name = sink.session_name
         self.directory: Path = sink.directory
@@ -234,9 +234,9 @@ class AgentSink:
             except SightlineError as error:  # its host does not answer
                 log.warning("session %s: what it left behind is not ended: %s", self.session_id, error)
                 return ending.descendants_left
-            if not self._here:
+            if not self.here:
                 return 0
-        if not self._here:
+        if not self.here:
             return ending.descendants_left
         left = await asyncio.to_thread(processes.tree, self.session_id, None)
         deadline = time.monotonic() + GOING_SECONDS

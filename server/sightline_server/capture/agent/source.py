@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from sightline.v1.event_pb2 import Event, Progress
 from sightline.v1.session_pb2 import Snapshot
 
+from sightline_server.capture import processes
 from sightline_server.capture.agent import programs
 from sightline_server.capture.agent.account import Account, Resolution
 from sightline_server.capture.agent.given import Given
@@ -61,7 +62,8 @@ class AgentSource:
         self._argv = argv
         self._given = Given(sink.directory)
         self._given_text = given
-        sink.end_rest = lambda: program.terminate(signals.SIGTERM, REST_GRACE)
+        sink.end_rest = self._end_rest
+        self._known: list[processes.Identity] = []
         self._telling: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()  # it runs, or is known to be over: behind a restart callers come before that
@@ -150,7 +152,7 @@ class AgentSource:
         self._sink.marks.interrupt(self._sink.account.decoder.conversation.turn_id)
         talk = self._talk
         if talk is None:
-            await self._program.interrupt()
+            await self._interrupt_program()
             if self._ending is None:
                 self._ending = asyncio.create_task(self._end_soon(), name=f"end of {self._sink.session_id}")
             return
@@ -159,7 +161,7 @@ class AgentSource:
         try:
             await self._program.send(Typed(data=line))
         except SightlineError:  # it does not read any more
-            await self._program.interrupt()
+            await self._interrupt_program()
             self._ending = self._ending or asyncio.create_task(self._end_soon())
             return
         self._ending = self._ending or asyncio.create_task(self._confirmed(talk, request_id))
@@ -176,8 +178,19 @@ class AgentSource:
                 self._ending = None
                 return
             await asyncio.sleep(HEARD_STEP)
-        await self._program.interrupt()
+        await self._interrupt_program()
         await self._end_soon()
+
+    async def _interrupt_program(self) -> None:
+        if self._sink.here:  # a tool that does not carry our mark is lost from sight when the agent goes
+            self._known = await asyncio.to_thread(processes.tree, self._sink.session_id, None)
+        await self._program.interrupt()
+
+    async def _end_rest(self) -> None:
+        """Ends what an agent that was to end has left behind."""
+        await self._program.terminate(signals.SIGTERM, REST_GRACE)
+        if self._known:
+            await processes.end_tree(self._sink.session_id, None, signals.SIGTERM, REST_GRACE, known=self._known)
 
     async def _end_soon(self) -> None:
         """Ends the whole tree of an agent that does not end by an interrupt."""
