@@ -54,6 +54,11 @@ def test_the_exit_code_is_the_truth_and_not_the_programs(served: Sightline, name
     assert bool(done.stderr) == bool(code), "what went wrong is told"
 
 
+def test_an_interrupted_agent_is_130_whatever_its_program_exits_with(served: Sightline) -> None:
+    says = f"cat '{RECORDED}/claude/sigint_tool.jsonl'; exit 1"
+    served.run("run", "--agent", "claude", "--", "sh", "-c", says, code=130)
+
+
 def test_on_a_terminal_it_is_shown_as_it_comes(served: Sightline) -> None:
     terminal = served.on_terminal("run", *plays("claude/ok_partial"), columns=200)
     for part in (rb"claude 2.1.329", rb"I'll list the files first", rb"Bash: ls -1 && cat hello.py ", rb"succeeded.*?tokens"):
