@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from support.real_agents import RealAgent
 from support.server import PATIENCE, SIGHTLINE, ServerProcess, follow
 
 SECONDS = 120.0  # for one run of a program that needs 2 to 8 s of a quiet machine
+GOING_SECONDS = 2.0  # for processes that are just going, such as the relay behind a session
 
 
 @dataclass
@@ -59,11 +61,18 @@ class Desk:
             [*SIGHTLINE, *words], env=environ, cwd=self.project, capture_output=True, text=True, timeout=SECONDS, check=False
         )
 
+    def _words(self, prompt: str) -> list[str]:
+        return ["run", "--name", "it", "--agent", self.agent.name, f"--prompt={prompt}"]
+
     def run(self, prompt: str, *options: str) -> subprocess.CompletedProcess[str]:
         """`sightline run --agent`, as the session `it`."""
-        return self.sightline(
-            "run", "--name", "it", "--agent", self.agent.name, f"--prompt={prompt}", *options, "--", *self.agent.argv
-        )
+        return self.sightline(*self._words(prompt), *options, "--", *self.agent.argv)
+
+    def begin(self, prompt: str) -> subprocess.Popen[bytes]:
+        """The same, and does not wait for it."""
+        environ = {**self.environ, "SIGHTLINE_HOME": str(self.server.home)}
+        words = [*SIGHTLINE, *self._words(prompt), "--", *self.agent.argv]
+        return subprocess.Popen(words, env=environ, cwd=self.project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def events(self, session: str = "it") -> list[Event]:
         """The whole log of an ended session."""
@@ -73,9 +82,9 @@ class Desk:
         """What is in a session's log now."""
         return list(self.stub.ListEvents(pb.ListEventsRequest(session=session), timeout=PATIENCE).events)
 
-    def processes(self) -> list[str]:
-        """The command lines of what works in the project, or was started from this home, but for the server."""
-        found = []
+    def pids(self) -> dict[int, str]:
+        """What runs from this home, but for the server: pids and command lines."""
+        found = {}
         for name in filter(str.isdigit, os.listdir("/proc")):
             try:
                 environ = Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
@@ -83,8 +92,15 @@ class Desk:
             except OSError:
                 continue
             if f"HOME={self.environ['HOME']}".encode() in environ and int(name) != self.server.process.pid and words:
-                found.append(f"{name} {words}")
+                found[int(name)] = words
         return found
+
+    def processes(self) -> list[str]:
+        """The command lines of these, once those that are just going are gone."""
+        deadline = time.monotonic() + GOING_SECONDS
+        while (found := self.pids()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return [f"{pid} {words}" for pid, words in found.items()]
 
 
 def of_kind(events: Sequence[Event], kind: str) -> list[Event]:
