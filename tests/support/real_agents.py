@@ -98,8 +98,10 @@ class RealAgent:
         except subprocess.TimeoutExpired:
             return self._not(f"npm took more than {INSTALL_SECONDS:.0f} s")
         if done.returncode:
-            why = [line for line in done.stderr.splitlines() if "npm error" in line]
-            return self._not(why[0] if why else f"npm exited with {done.returncode}")
+            log = self.place / "npm.log"
+            log.write_text(done.stdout + done.stderr)
+            why = next((line for line in done.stderr.splitlines() if "npm error" in line), f"npm exited with {done.returncode}")
+            return self._not(f"{why}, see {log}")
         if not self.path.exists():
             return self._not(f"the package has no {self.program}")
         try:
