@@ -11,13 +11,13 @@ from sightline.v1.event_pb2 import ToolKind, Usage
 from sightline_server.decode.agents.claude import Claude
 from sightline_server.decode.agents.claude_parts import usage_of
 from sightline_server.decode.agents.conversation import add_usage
-from sightline_server.decode.agents.tools import kind_of
+from sightline_server.decode.agents.tools import as_json, kind_of
 
 _EXIT_CODE = re.compile(r"^Exit Code: (\d{1,9})$", re.MULTILINE)
 
 
 class Qwen(Claude):
-    """qwen-code: it tells no cost, and a command's exit code in the text of its result.
+    """qwen-code: it tells no cost, the tokens of the session so far (over resumes too), and a command's exit code in the text of its result.
 
     Each block has an id of its own and those of a kind are counted from 0: what one call of the model says is put under one id
     here, so that what a failed call had said is known when it is said again.
@@ -29,6 +29,7 @@ class Qwen(Claude):
         super().__init__(keep_raw=keep_raw)
         self._ids: dict[str, str] = {}  # of the message under way, by speaker
         self._rows: dict[str, tuple[int, int]] = {}  # by speaker: the place of the first block of this kind, and the next free one
+        self._counted = Usage()  # in all turns so far
 
     @classmethod
     def claims(cls, one: dict[str, Any]) -> bool:
@@ -69,6 +70,25 @@ class Qwen(Claude):
         super()._result(one)
         self._ids.clear()
         self._rows.clear()
+
+    def _usage(self, one: dict[str, Any]) -> Usage | None:
+        resumed = self._resumed
+        usage = super()._usage(one)
+        if usage is None:
+            return None
+        if resumed:
+            self._counted = usage
+            self.conversation.notice(
+                "usage_of_session", f"tokens of the resumed session since its beginning: {as_json(one['usage'])}"
+            )
+            return None
+        earlier, self._counted = self._counted, Usage()
+        self._counted.CopyFrom(usage)
+        if usage.input_tokens >= earlier.input_tokens and usage.output_tokens >= earlier.output_tokens:
+            usage.input_tokens -= earlier.input_tokens
+            usage.output_tokens -= earlier.output_tokens
+            usage.cached_tokens -= min(earlier.cached_tokens, usage.cached_tokens)
+        return usage
 
     def _next_message(self, parent: str) -> None:
         self._ids.pop(parent, None)

@@ -217,6 +217,25 @@ def test_the_first_turn_of_a_resumed_session_has_no_cost_because_only_the_whole_
     assert [event.turn_finished.usage.cost for event in fed(init(), ended(0.5, 10, 10), decoder=older)][-1] == 0.5
 
 
+def test_what_qwen_sums_up_over_its_turns_is_told_for_each() -> None:
+    used = [event.turn_finished.usage for event in recorded("qwen/in_multi") if event.HasField("turn_finished")]
+    assert [(usage.input_tokens, usage.cached_tokens, usage.output_tokens) for usage in used] == [
+        (1006, 1024, 83),
+        (2132, 2048, 178),
+    ]
+    total = recorded("qwen/in_multi")[-1].completed.usage
+    assert (total.input_tokens + total.cached_tokens, total.output_tokens) == (6210, 261)  # as the last line has it
+
+
+def test_the_first_turn_of_a_session_that_qwen_resumed_has_no_usage_because_none_is_known() -> None:
+    resumed = Qwen()
+    resumed.told(["qwen", "--continue"])
+    totals = [{"input_tokens": tokens, "output_tokens": 1, "total_tokens": tokens + 1} for tokens in (110, 130)]
+    events = fed(*(line for used in totals for line in (init(), result(usage=used))), decoder=resumed)
+    finished = [event.turn_finished for event in events if event.HasField("turn_finished")]
+    assert [(turn.HasField("usage"), turn.usage.input_tokens) for turn in finished] == [(False, 0), (True, 20)]
+
+
 def test_an_id_that_ended_in_an_earlier_turn_is_another_calls() -> None:
     turn = [says(call("t1", "Bash", command="ls")), answer("t1", "a"), result()]
     events = fed(*turn, *turn)
