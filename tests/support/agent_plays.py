@@ -32,6 +32,7 @@ class Words:
         interrupted: it says that it was interrupted.
         question: it shows a question of the model.
         escape: the keys that interrupt it.
+        start_seconds: how long its first screen is left alone.
         lingers: it works on for a while behind its last words, and draws nothing at rest.
     """
 
@@ -45,6 +46,7 @@ class Words:
     allow: tuple[str, ...] = ("Enter",)
     escape: tuple[str, ...] = ("Escape",)
     lingers: bool = False
+    start_seconds: float = READ_SECONDS
 
 
 AGENTS = {
@@ -86,6 +88,7 @@ AGENTS = {
         question="Which colour shall it have?",
         escape=("Escape", "Escape"),
         lingers=True,
+        start_seconds=13.0,
     ),
     "qwen": Words(
         ready="Type your message",
@@ -104,7 +107,7 @@ def ready(stage: Stage, words: Words) -> None:
     stage.until_seen(words.ready)
     stage.until_quiet()
     stage.is_true("IDLE")
-    stage.pause(READ_SECONDS)
+    stage.pause(words.start_seconds)
 
 
 def ask(stage: Stage, scenario: str) -> None:

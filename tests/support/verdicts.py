@@ -21,6 +21,7 @@ BEGIN, END = "<!-- recordings: begin -->\n", "<!-- recordings: end -->\n"
 BLOCKED_WITHIN = 0.3  # seconds
 EARLY = 0.25  # seconds: a program may say in its title that it asks before it draws the question; never of done
 LATE = 0.3  # seconds for which the truth before may still be said
+HOLDS = {"opencode/home": 10.0}  # seconds: rules that are believed later than others
 IDLE_WITHIN = 1.5  # seconds beyond the hold: the output that follows an answer's last words begins it anew
 
 
@@ -100,7 +101,7 @@ def judge(recording: replay.Recording, said: Sequence[Said]) -> Verdict:
             verdict.blocked.append(delay)
             if delay > BLOCKED_WITHIN:
                 verdict.problems.append(f"{what} at {true.time:.2f} s was said {delay:.2f} s later")
-        if true.state == "IDLE" and not any(each < true.time + IDLE_HOLD + IDLE_WITHIN for each in within):
+        if true.state == "IDLE" and not any(in_time(each, true.time) for each in said if each.time in within):
             verdict.problems.append(f"IDLE at {true.time:.2f} s was not said in time")
     false = [each for each in said if not was_true(recording, each)]
     verdict.flaps = len(false) + sum(before.what == after.what for before, after in itertools.pairwise(said))
@@ -108,6 +109,11 @@ def judge(recording: replay.Recording, said: Sequence[Said]) -> Verdict:
     if verdict.seen != verdict.expected and not verdict.problems:
         verdict.problems.append(f"said {verdict.seen}, true {verdict.expected}")
     return verdict
+
+
+def in_time(said: Said, since: float) -> bool:
+    """Whether this was said soon enough behind the beginning of an idleness."""
+    return said.time < since + HOLDS.get(said.rule, IDLE_HOLD) + IDLE_WITHIN
 
 
 def starting(recording: replay.Recording, said: Said) -> bool:

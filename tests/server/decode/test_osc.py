@@ -47,6 +47,12 @@ def test_byte_by_byte_each_sign_is_told_in_its_order() -> None:
     ]
 
 
+def test_a_programs_own_state_is_told_however_it_is_cut_and_a_question_for_one_is_none() -> None:
+    stream = b"x\x1b]7501;?\x1b\\\x1b]7501;state=blocked:app=codex:kind=permission\x1b\\"
+    assert Scanner().feed(stream) == Signs(state="blocked", kind="permission")
+    assert said([bytes((byte,)) for byte in stream]) == [("state", "blocked"), ("kind", "permission")]
+
+
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
 def test_however_a_stream_is_cut_its_last_words_are_the_same(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]

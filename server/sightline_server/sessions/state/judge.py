@@ -156,7 +156,7 @@ class Judge:
     def _hold(self, best: Observation) -> float:
         asks_anew = best.state == WAITING and (best.state, best.waiting_for) != self.decided.what
         if best.state == IDLE or (self._stale and not asks_anew):
-            return IDLE_HOLD
+            return max(IDLE_HOLD, best.hold)
         if self.settling and best.trust < Trust.TRANSCRIPT:
             return self._typed_at + SETTLE - self._since
         brief = best.state == WORKING and self.decided.state == IDLE and best.trust < Trust.TRANSCRIPT

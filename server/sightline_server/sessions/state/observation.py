@@ -48,6 +48,7 @@ class Observation:
         confidence: how sure, from 0 to 1. Below 0.5 it only fills a gap: it never takes the place of another state.
         evidence: what was seen, line by line; cut by whoever keeps it.
         provenance: as in `StateChanged`, where it is not the usual one of `trust`.
+        hold: seconds for which it must stand before it is believed, where that is idle and longer than usual.
         fresh: seconds for which it stands against those who are trusted less; None: as usual for `trust` (`judge.FRESH`).
     """
 
@@ -60,6 +61,7 @@ class Observation:
     evidence: Sequence[str] = ()
     provenance: str = ""
     fresh: float | None = None
+    hold: float = 0.0
 
     @property
     def said_by(self) -> str:

@@ -21,7 +21,7 @@ GENERIC = "terminal"
 ROWS = 16  # of the bottom of the screen that a rule sees, where it does not say how many
 MAX_ROWS = 100
 FIELDS = frozenset(
-    {"name", "state", "reason", "waiting_for", "confidence", "versions", "rows", "title", "cursor", "all", "any", "none"}
+    {"name", "state", "reason", "waiting_for", "confidence", "versions", "rows", "title", "cursor", "all", "any", "none", "hold"}
 )
 OPERATORS = re.compile(r"\s*(>=|<=|==|<|>)\s*(\d+(?:\.\d+)*)\s*")
 
@@ -51,6 +51,7 @@ class Rule:
     all: Sequence[re.Pattern[str]]
     any: Sequence[re.Pattern[str]]
     none: Sequence[re.Pattern[str]]
+    hold: float
 
     def fits(self, version: str) -> bool:
         """Whether it is for this version of the program; where that is not known, it is."""
@@ -82,7 +83,9 @@ class Rule:
 
     def said(self, trust: Trust, evidence: Sequence[str]) -> Observation:
         """Its statement."""
-        return Observation(trust, self.state, self.full_name, self.reason, self.waiting_for, self.confidence, tuple(evidence))
+        return Observation(
+            trust, self.state, self.full_name, self.reason, self.waiting_for, self.confidence, tuple(evidence), hold=self.hold
+        )
 
 
 class Screens:
@@ -157,6 +160,7 @@ def rule_of(family: str, fields: Mapping[str, object]) -> Rule:
         all=patterns(fields, "all"),
         any=patterns(fields, "any"),
         none=patterns(fields, "none"),
+        hold=float(str(fields.get("hold", 0))),
     )
     waits = rule.state == SessionState.SESSION_STATE_WAITING
     if waits != bool(rule.waiting_for) or not 0 < rule.confidence <= 1 or not 0 < rule.rows <= MAX_ROWS:

@@ -245,3 +245,12 @@ def test_whatever_is_said_idle_never_comes_within_three_seconds_of_another_state
         if decision is not None:
             assert decision.state not in (state, IDLE)
             state, changed = decision.state, now
+
+
+def test_an_idleness_that_is_easily_mistaken_is_held_for_longer() -> None:
+    judged = judge(WORKING)
+    judged.saw(Observation(Trust.SCREEN, IDLE, "test/first-screen", "it rests", hold=10.0), 0.0)
+    assert (judged.due, judged.decide(9.9)) == (10.0, None)
+    decided = judged.decide(10.0)
+    assert decided is not None
+    assert decided.state == IDLE

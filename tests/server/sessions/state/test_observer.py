@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sightline.v1.event_pb2 import Event, SessionState, TurnFinished, TurnStarted
+from sightline.v1.event_pb2 import Event, SessionState, TurnFinished, TurnStarted, WaitingFor
 from sightline_server.capture.foreground import Foreground
-from sightline_server.sessions.state.judge import IDLE, IDLE_HOLD, WAITING, WORKING, Decision
+from sightline_server.sessions.state.judge import IDLE, IDLE_HOLD, SETTLE, WAITING, WORKING, Decision
 from sightline_server.sessions.state.observation import Look, Observation, Trust
-from sightline_server.sessions.state.observer import BUSY, LAST_POLL, QUIET, Observer
+from sightline_server.sessions.state.observer import BIG_SECONDS, BUSY, CONFIRM, LAST_POLL, QUIET, Observer
 
 UNKNOWN = SessionState.SESSION_STATE_UNKNOWN
 PROMPT = Foreground(1, "bash", ("bash",), True, True, False, False, 0)
@@ -48,7 +48,7 @@ class Play:
             look_at = self.observer.look_at
             if look_at is not None and look_at <= self.now:
                 self.looks.append(self.now)
-                screen = Look(rows=[self.row]) if self.observer.wants_screen else None
+                screen = Look(rows=[self.row], agent=self.observer.agent) if self.observer.wants_screen else None
                 self.observer.looked(self.now, self.now, self.seen, screen)
             self.decide()
         self.now = end
@@ -210,3 +210,80 @@ def test_when_the_agent_has_gone_its_screen_says_nothing_more() -> None:
     play.output(b"bye")
     play.until(10.0)
     assert play.states[-1][1] == IDLE
+
+
+def test_a_spinner_of_a_few_bytes_does_not_keep_a_question_from_being_seen() -> None:
+    play = Play(screens=Words())
+    play.row = "works"
+    play.until(2.0)
+    play.row = "asks"
+    play.output(b"x" * 500)
+    play.output(b"." * 40, every=0.1, until=3.0)
+    assert play.states[-1] == (2.0 + QUIET, WAITING)
+
+
+def test_a_question_that_is_drawn_piece_by_piece_is_looked_at_early_and_twice_and_a_flood_is_not() -> None:
+    play = Play(screens=Words())
+    play.row = "works"
+    play.until(2.0)
+    play.row = "asks"
+    play.output(b"x" * 4000)
+    play.output(b"." * 300, every=0.05, until=2.5)
+    assert play.states[-1] == (2.0 + 2 * CONFIRM, WAITING)
+    flood = Play(screens=Words())
+    flood.row = "works"
+    flood.output(b"x" * 4000, every=0.05, until=20.0)
+    assert len(flood.looks) <= 20 / BIG_SECONDS + 20 / BUSY
+
+
+def test_a_question_that_was_just_answered_is_not_asked_again_unless_it_stays() -> None:
+    for stays in (False, True):
+        play = Play(screens=Words())
+        play.row = "asks"
+        play.output(b"x" * 100)
+        play.until(2.0)
+        assert play.observer.judge.decided.state == WAITING
+        play.observer.typed(play.now, submitted=True)
+        play.until(2.5)
+        assert play.observer.judge.decided.state == WORKING
+        play.row = "asks" if stays else ""
+        play.until(2.0 + SETTLE + 0.1)
+        assert play.observer.judge.decided.state == (WAITING if stays else WORKING)
+
+
+def test_a_program_that_tells_its_own_state_is_believed_before_its_title() -> None:
+    play = Play(screens=Words())
+    play.row = "works"
+    play.output(b"\x1b]0;works\x07\x1b]7501;state=working:app=x\x1b\\")
+    play.until(1.0)
+    play.output(b"\x1b]7501;state=blocked:app=x:kind=permission\x1b\\")
+    assert (play.observer.judge.decided.what, play.observer.judge.decided.rule) == (
+        (WAITING, WaitingFor.WAITING_FOR_PERMISSION),
+        "title/says-blocked",
+    )
+    play.output(b"\x1b]0;works\x07\x1b]0;rests\x07")
+    play.until(2.0)
+    assert play.observer.judge.decided.state == WAITING
+    play.output(b"\x1b]7501;state=done:app=x\x1b\\")
+    play.row = ""
+    play.until(2.0 + IDLE_HOLD)
+    assert play.states[-1] == (2.0 + IDLE_HOLD, IDLE)
+
+
+def test_a_state_that_nobody_knows_says_nothing() -> None:
+    play = Play(eyes=False)
+    play.output(b"\x1b]7501;state=dancing\x07")
+    play.until(10.0)
+    assert play.states == []
+
+
+def test_a_screen_that_was_read_as_another_programs_is_looked_at_again() -> None:
+    class Agents(Words):
+        def screen(self, look: Look) -> Observation | None:
+            return super().screen(look) if look.agent == "claude" else Observation(Trust.SCREEN, IDLE, "other/rests", "rests")
+
+    play = Play(screens=Agents())
+    play.seen = Foreground(7, "claude", ("claude",), False, False, False, False, 0)
+    play.row = "asks"
+    play.until(QUIET + CONFIRM)
+    assert play.states[-1] == (round(QUIET + CONFIRM, 3), WAITING)
