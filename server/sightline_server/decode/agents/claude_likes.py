@@ -17,7 +17,7 @@ _EXIT_CODE = re.compile(r"^Exit Code: (\d{1,9})$", re.MULTILINE)
 
 
 class Qwen(Claude):
-    """qwen-code: it tells no cost, the tokens of the session so far (over resumes too), and a command's exit code in the text of its result.
+    """qwen-code: no cost, the tokens of the session so far (over resumes too), a command's exit code in the text of its result.
 
     Each block has an id of its own and those of a kind are counted from 0: what one call of the model says is put under one id
     here, so that what a failed call had said is known when it is said again.
