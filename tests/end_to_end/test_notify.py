@@ -6,6 +6,9 @@ import hashlib
 import hmac
 import http.server
 import json
+import shutil
+import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -52,10 +55,11 @@ class Posts:
     hang: threading.Event | None = None
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     port: int = 0
+    certificate: Path | None = None
 
 
 @pytest.fixture
-def posts() -> Iterator[Posts]:
+def posts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Posts]:
     here = Posts()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -77,6 +81,16 @@ def posts() -> Iterator[Posts]:
             return
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate := getattr(request, "param", ""):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        folder = tmp_path_factory.mktemp("tls")
+        name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / certificate)]
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *name, *files]
+        subprocess.run(make, check=True, capture_output=True)
+        context.load_cert_chain(folder / certificate, folder / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        here.certificate = folder / certificate
     here.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -219,6 +233,20 @@ def test_a_webhook_that_hangs_and_one_that_is_not_there_hold_up_nobody(tmp_path:
         follow(stub, create(stub, "true", name="alone").id)
     until(lambda: "SIGHTLINE_NOTIFY: that alone is ended was not told: /nowhere/at-all could not be started" in nobody.log())
     until(lambda: "SIGHTLINE_WEBHOOK: that alone is ended was not told: 127.0.0.1 could not be reached" in nobody.log())
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate, and is not installed")
+@pytest.mark.parametrize("posts", ["cert.pem"], indirect=True)
+def test_over_tls_only_a_server_whose_certificate_is_trusted_gets_anything(notifying: Any, posts: Posts) -> None:
+    url = f"https://localhost:{posts.port}/hook"
+    trusting, doubting = notifying(SIGHTLINE_WEBHOOK=url, SSL_CERT_FILE=str(posts.certificate)), notifying(SIGHTLINE_WEBHOOK=url)
+    with connect(doubting.target) as stub:
+        publish(stub, published(stub, "doubted"), 1, ends())
+    until(lambda: "doubted is ended was not told: localhost could not be reached" in doubting.log())
+    with connect(trusting.target) as stub:
+        publish(stub, published(stub, "trusted"), 1, ends())
+    until(lambda: posts.got)
+    assert [json.loads(body)["session"]["name"] for _, _, body in posts.got] == ["trusted"]
 
 
 @pytest.mark.parametrize(
