@@ -88,7 +88,10 @@ class Reader(Protocol):
     """What the bytes of a file mean. Is asked about the same offset again while it takes nothing there."""
 
     def begin(self, fd: int, offset: int) -> None:
-        """A file, now open as `fd`, is read from this offset on. The descriptor may be read with `os.pread`, at any time."""
+        """A file, now open as `fd`, is read from this offset on. The descriptor may be read with `os.pread`, at any time.
+
+        Where another file took its place, the descriptor of the one before may be read during this call too.
+        """
         ...
 
     def take(self, data: bytes, offset: int, *, waited: bool) -> Taken:
@@ -417,8 +420,12 @@ class FileTail:
         if not found.st_size and not self._finishing:
             return False  # who has the old one open may still write to it
         fd = _open(self.path)
+        old, self._fd = self._fd, -1
         self._close()
-        await self._begin(fd, _Place(0, 0, change="notice", text=ROTATED))
+        try:
+            await self._begin(fd, _Place(0, 0, change="notice", text=ROTATED))
+        finally:
+            os.close(old)
         return True
 
     def _found(self, *, missing: bool) -> None:

@@ -42,6 +42,10 @@ def plain(events: list[Event]) -> list[Event]:
     return copies
 
 
+def is_open(path: Path) -> bool:
+    return any(Path(f"/proc/self/fd/{fd}").resolve() == path for fd in os.listdir("/proc/self/fd"))
+
+
 class Room:
     """A transcript, and who follows it."""
 
@@ -63,6 +67,12 @@ class Room:
         """Waits until the log has so many events, and checks that they are these."""
         await self.sink.until(lambda: len(self.sink.log) >= len(events))
         assert plain(self.sink.log) == events
+
+    async def opened(self) -> None:
+        """Waits until the transcript is open."""
+        async with asyncio.timeout(20):
+            while not is_open(self.path):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
 
     async def restart(self) -> None:
         await self.source.detach()
@@ -104,6 +114,24 @@ async def test_a_transcript_that_shrinks_is_named_and_read_on_with_what_comes_th
     await room.sink.until(lambda: len(room.sink.of_kind("turn_finished")) == 2 * turns)
     ids = [event.turn_id for event in room.sink.log if event.HasField("turn_started")]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_half_a_line_of_a_file_that_is_replaced_spoils_no_line_of_the_new_one(room: Room, restarted: bool) -> None:
+    data = CLAUDE if room.family == "claude" else CODEX
+    room.write(data[:-20])
+    before = decoded(room.family, data[:-20])
+    await room.told(before)
+    if restarted:  # nobody writes before the file is replaced: what was read is to be known nevertheless
+        await room.restart()
+        await room.opened()
+    fresh = room.path.with_suffix(".new")
+    fresh.write_bytes(b'{"type":"nobody-knows-this"}\n')
+    fresh.replace(room.path)
+    await room.sink.until(lambda: len(room.sink.log) >= len(before) + 3)
+    codes = [event.notice.code for event in room.sink.log[len(before) :]]
+    assert codes == ["file_replaced", "not_json", "unknown_line"]
 
 
 @pytest.mark.asyncio

@@ -48,20 +48,28 @@ class Transcript:
         self._had = begins  # offset up to which the decoder was given what was committed
         self._committed = begins
         self._begun = False
+        self._half = False  # the last line has no end yet
+        self._cut = False  # nor will it get one: what comes next is of another file
 
     def begin(self, fd: int, offset: int) -> None:
         """See `Reader`."""
-        self._fd = fd
-        if not self._begun:  # of a file that took its place, or was written anew, the decoder reads on
+        if not self._begun:
             self._begun = True
             self._committed = self.offset = offset
+        elif offset != self.offset:  # of a file that took its place, or was written anew, the decoder reads on
+            while fd != self._fd and self.read_again(self._fd):  # the last chance: nobody has written since the restart
+                pass
+            self._had = self._committed
+            self._cut = self._half
+        self._fd = fd
 
     def take(self, data: bytes, offset: int, *, waited: bool) -> Taken:  # noqa: ARG002 - the contract's
         """See `Reader`."""
         if self.read_again(self._fd):
             return Taken(0, again=True)
         self.offset = offset + len(data)
-        return Taken(len(data), events=self._events(data))
+        cut, self._cut = self._cut, False
+        return Taken(len(data), events=self._events(b"\n" + data if cut else data))
 
     def read_again(self, fd: int) -> bool:
         """Gives the decoder a slice of what was committed before a restart. False: it has had all of that."""
@@ -81,6 +89,7 @@ class Transcript:
         return self._translate(events), last.completed
 
     def _events(self, data: bytes) -> list[Event]:
+        self._half = not data.endswith(b"\n")
         return self._translate(self.decoder.feed(self._untold(data) if self._told else data))
 
     def _untold(self, data: bytes) -> bytes:
