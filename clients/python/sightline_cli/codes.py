@@ -23,6 +23,6 @@ def of_ending(exit_code: int | None, signal: int) -> int:
 def of_agent(outcome: str, code: int) -> int:
     """The code of an agent's session: the outcome counts (`succeeded`, `failed`, ...).
 
-    Agents exit with 0 when they fail, and with 0, 1, 130 or 143 when they are interrupted.
+    Agents exit with 0 when they fail, and with 0 or 1 or by the signal when they are interrupted.
     """
     return {"succeeded": OK, "interrupted": INTERRUPTED}.get(outcome, code or FAILED)
