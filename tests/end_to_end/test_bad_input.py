@@ -24,7 +24,6 @@ def make(**fields: object) -> Call:
 
 
 INVALID, MISSING, WRONG = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION
-NOT_YET = grpc.StatusCode.UNIMPLEMENTED
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ NOT_YET = grpc.StatusCode.UNIMPLEMENTED
         (make(command=command("true"), cwd="relative"), INVALID, "CWD_NOT_FOUND"),
         (make(command=command("true"), host="-oProxyCommand=x"), INVALID, "BAD_HOST"),
         (make(screen=Screen(name="no-such-screen")), MISSING, "SCREEN_NOT_FOUND"),
-        (make(command=command("true"), agent=Agent(name="claude")), NOT_YET, "NOT_YET_BUILT"),
+        (make(command=command("true"), agent=Agent(name="nobody")), INVALID, "AGENT_UNKNOWN"),
         (make(command=command("true"), steps=[Step(source="git")]), INVALID, "BAD_FIELD"),
         (make(command=Command(argv=["true"], holder=Command.HOLDER_TMUX)), INVALID, "BAD_FIELD"),
         (lambda stub: stub.List(pb.ListRequest(page_size=5000)), INVALID, "BAD_FIELD"),
@@ -62,8 +61,8 @@ NOT_YET = grpc.StatusCode.UNIMPLEMENTED
         (lambda stub: stub.Search(pb.SearchRequest(query="")), INVALID, "QUERY_EMPTY"),
         (lambda stub: stub.Publish(pb.PublishRequest()), MISSING, "SESSION_NOT_FOUND"),
         (make(published=Published(producer_id="x" * 200)), INVALID, "BAD_FIELD"),
-        (lambda stub: stub.Answer(pb.AnswerRequest()), NOT_YET, "NOT_YET_BUILT"),
-        (lambda stub: stub.Explain(pb.ExplainRequest()), NOT_YET, "NOT_YET_BUILT"),
+        (lambda stub: stub.Answer(pb.AnswerRequest()), MISSING, "SESSION_NOT_FOUND"),
+        (lambda stub: stub.Explain(pb.ExplainRequest()), MISSING, "SESSION_NOT_FOUND"),
     ],
 )
 def test_a_wrong_request_has_its_own_reason(grpc_stub: Stub, call: Call, code: grpc.StatusCode, reason: str) -> None:

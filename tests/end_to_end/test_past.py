@@ -69,6 +69,13 @@ def lively(grpc_stub: SessionServiceStub, tmp_path_factory: pytest.TempPathFacto
     return session
 
 
+@pytest.fixture(scope="module")
+def both(grpc_stub: SessionServiceStub) -> str:
+    """A command that wrote to both of its outputs."""
+    ended(grpc_stub, "sh", "-c", "echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three", name="both")
+    return "both"
+
+
 @pytest.mark.parametrize(("name", "options"), [("a.cast", []), ("a.cast", ["-f", "v2"]), ("a.typescript", [])])
 def test_what_is_imported_is_exported_as_the_same_files(
     grpc_server: ServerProcess, lively: Session, tmp_path: Path, name: str, options: list[str]
@@ -121,16 +128,12 @@ def test_every_byte_of_a_terminal_is_in_the_typescript_and_comes_back(
     assert log[-1].completed.exit_code == 3
 
 
-def test_both_outputs_of_a_command_are_exported_in_the_order_in_which_they_came(
-    grpc_server: ServerProcess, grpc_stub: SessionServiceStub
-) -> None:
-    argv = ("sh", "-c", "echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three")
-    ended(grpc_stub, *argv, name="both")
-    cast = run(grpc_server, "export", "both").stdout.decode().splitlines()
+def test_both_outputs_of_a_command_are_exported_in_the_order_in_which_they_came(grpc_server: ServerProcess, both: str) -> None:
+    cast = run(grpc_server, "export", both).stdout.decode().splitlines()
     assert [json.loads(line)[1:] for line in cast[1:]] == [["o", "one\r\n"], ["o", "two\r\n"], ["o", "three\r\n"], ["x", "0"]]
-    script = run(grpc_server, "export", "both", "-f", "typescript").stdout
+    script = run(grpc_server, "export", both, "-f", "typescript").stdout
     assert b"one\ntwo\nthree\n" in script
-    exported = run(grpc_server, "export", "both", "-f", "jsonl").stdout
+    exported = run(grpc_server, "export", both, "-f", "jsonl").stdout
     run(grpc_server, "import", "-", "--name", "both-again", stdin=exported)
     log = events(grpc_stub, "both-again")
     assert [event.output.data for event in log if event.output.channel == CHANNEL_STDERR] == [b"two\n"]
@@ -306,9 +309,9 @@ def test_a_replay_takes_the_time_that_was_recorded_and_no_pause_longer_than_aske
         assert run(grpc_server, "replay", what, "--from", "1h").stdout == b"onetwothree"
 
 
-def test_a_replay_into_a_pipe_gives_each_byte_where_it_was_written(grpc_server: ServerProcess, lively: Session) -> None:
+def test_a_replay_into_a_pipe_gives_each_byte_where_it_was_written(grpc_server: ServerProcess, lively: Session, both: str) -> None:
     assert STUBBORN[:-2] in run(grpc_server, "replay", "lively", "--speed", "inf").stdout
-    done = run(grpc_server, "replay", "both", "--speed", "inf")
+    done = run(grpc_server, "replay", both, "--speed", "inf")
     assert (done.stdout, done.stderr) == (b"one\nthree\n", b"two\n")
 
 

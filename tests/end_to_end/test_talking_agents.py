@@ -215,9 +215,7 @@ def test_an_idle_agent_that_is_interrupted_is_idle(grpc_stub: SessionServiceStub
     talk.end()
 
 
-def test_a_state_not_said_yet_when_the_server_was_killed_is_said_by_the_next(
-    server: ServerProcess, tmp_path: Path
-) -> None:
+def test_a_state_not_said_yet_when_the_server_was_killed_is_said_by_the_next(server: ServerProcess, tmp_path: Path) -> None:
     with connect(server.target) as stub:
         talk = Talk(stub, tmp_path, "first")
         talk.until("turn_finished")

@@ -27,7 +27,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def bench(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
     """The command behind `scripts/bench`, without its setup, which would install what a PATH leaves out."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), **({} if path is None else {"PATH": path})}
+    env = {**os.environ, "PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT / 'tests'}", **({} if path is None else {"PATH": path})}
     command = [sys.executable, "-m", "benchmarks.command", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=100)
 

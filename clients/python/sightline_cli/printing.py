@@ -134,7 +134,7 @@ class ScreenPrinter:
         elif self._look.everything:
             line = self._line(event.session_id, event.source if event.source not in OWN else "sightline", 1)
             self._put(1, line, words.line(event).encode(errors="replace") + b"\n")
-        elif kind in talk.SHOWN and (kind, event.source) != ("error", "sightline") and self._shows_talk(event.session_id):
+        elif kind in talk.SHOWN and (kind, event.source) != ("error", "sightline") and self._shows_talk(event.session_id, kind):
             self._talk(event)
         elif kind in MATTERS:
             self._say(event.session_id, words.line(event))
@@ -170,10 +170,12 @@ class ScreenPrinter:
 
     # --- an agent's session
 
-    def _shows_talk(self, session_id: str) -> bool:
-        """What others publish into a plain command's session is not the command's."""
+    def _shows_talk(self, session_id: str, kind: str) -> bool:
+        """What others publish into a plain command's session is not the command's; a file's end is told where somebody spoke in it."""
         session = self._sessions.get(session_id)
-        return session is None or not self._look.screens or is_told(session)
+        if session is None:
+            return kind != "completed" or session_id in self._talks
+        return not self._look.screens or is_told(session)
 
     def _talk(self, event: e.Event) -> None:
         kind = event.WhichOneof("payload")

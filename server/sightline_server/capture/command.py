@@ -75,7 +75,9 @@ class CommandSource:
         relay_link.check_program(self._argv, self._env, self._cwd)
         self._look_out()
         try:
-            pid = relay_link.spawn(self._sink.directory, self._argv, self._env, self._cwd, self._stdin_open, self._given)
+            pid = relay_link.spawn(
+                self._sink.directory, self._argv, self._env, self._cwd, stdin_open=self._stdin_open, given=self._given
+            )
             self._relay = processes.identify(pid)
             self._relay_gone = self._wait_for(self._relay)
             self._started = await self._until_started(START_SECONDS)

@@ -81,8 +81,10 @@ def check_program(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> None
         raise errors.ProgramNotFound(program=argv[0])
 
 
-def spawn(directory: Path, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin_open: bool, given: bytes = b"") -> int:
-    """Starts a relay that starts a program, whose stdin begins with `given`; returns its pid. Raises ValueError for a NUL in any of it, OSError.
+def spawn(
+    directory: Path, argv: Sequence[str], env: Mapping[str, str], cwd: str, *, stdin_open: bool = False, given: bytes = b""
+) -> int:
+    """Starts a relay that starts a program, whose stdin begins with `given`; returns its pid. Raises OSError, ValueError for a NUL.
 
     Neither the program's words nor its environment are in the relay's own: who looks for the program by name finds the program.
     """

@@ -405,7 +405,7 @@ def test_when_the_session_has_ended_the_writer_says_so_and_counts(house: ServerP
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    made = logging.Logger("app.db", logging.DEBUG)  # one of its own: what it is given is not all text that a test's report can carry
+    made = logging.Logger("app.db", logging.DEBUG)  # one of its own: a test's report cannot carry all that it is given
     yield made
     for handler in list(made.handlers):
         made.removeHandler(handler)

@@ -37,7 +37,7 @@ def until(condition: Callable[[], object], what: str = "") -> None:
 
 def run(directory: Path, *argv: str, env: Mapping[str, str] = PATH, stdin_open: bool = False) -> int:
     """Starts a relay with a program; gives the relay's pid."""
-    return relay_link.spawn(directory, argv, env, "/tmp", stdin_open)
+    return relay_link.spawn(directory, argv, env, "/tmp", stdin_open=stdin_open)
 
 
 def finished(pid: int) -> int:
