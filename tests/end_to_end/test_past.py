@@ -128,7 +128,9 @@ def test_every_byte_of_a_terminal_is_in_the_typescript_and_comes_back(
     assert log[-1].completed.exit_code == 3
 
 
-def test_both_outputs_of_a_command_are_exported_in_the_order_in_which_they_came(grpc_server: ServerProcess, both: str) -> None:
+def test_both_outputs_of_a_command_are_exported_in_the_order_in_which_they_came(
+    grpc_server: ServerProcess, grpc_stub: SessionServiceStub, both: str
+) -> None:
     cast = run(grpc_server, "export", both).stdout.decode().splitlines()
     assert [json.loads(line)[1:] for line in cast[1:]] == [["o", "one\r\n"], ["o", "two\r\n"], ["o", "three\r\n"], ["x", "0"]]
     script = run(grpc_server, "export", both, "-f", "typescript").stdout

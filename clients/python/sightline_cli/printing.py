@@ -171,7 +171,7 @@ class ScreenPrinter:
     # --- an agent's session
 
     def _shows_talk(self, session_id: str, kind: str) -> bool:
-        """What others publish into a plain command's session is not the command's; a file's end is told where somebody spoke in it."""
+        """What others publish into a plain command's session is not its own; a file's end is told where somebody spoke in it."""
         session = self._sessions.get(session_id)
         if session is None:
             return kind != "completed" or session_id in self._talks
