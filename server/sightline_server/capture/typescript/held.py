@@ -188,7 +188,7 @@ class HeldSource:
         os.mkfifo(self._sink.directory / "spec", 0o600)
         argv = ["/bin/sh", "-c", SHELL_LINE, "sh", *self._script_line(script, "advanced")]
         env = {**own_environment(), "TERM": TERM, "LC_ALL": "C"}
-        pid = relay_link.spawn(self._relay_directory, argv, env, "/", True)
+        pid = relay_link.spawn(self._relay_directory, argv, env, "/", stdin_open=True)
         self._relay_gone = self._wait_for(processes.identify(pid))
 
     def _script_line(self, script: str, timing: str) -> list[str]:
