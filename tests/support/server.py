@@ -96,9 +96,18 @@ class ServerProcess:
                     request.grace.FromMilliseconds(200)
                     stub.Terminate(request, timeout=PATIENCE)
             self.terminate()
-        subprocess.run(["tmux", "-S", str(self.home / "tmux.sock"), "kill-server"], check=False, capture_output=True)
+        self._end_tmux()
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.rmtree(self._log.parent, ignore_errors=True)
+
+    def _end_tmux(self) -> None:
+        """tmux 3.3a waits for ever for a control client that had something to say when its reader was killed."""
+        tmux = ["tmux", "-S", str(self.home / "tmux.sock")]
+        found = subprocess.run([*tmux, "display-message", "-p", "#{pid}"], check=False, capture_output=True)
+        subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
+        if found.stdout.strip().isdigit():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(found.stdout), signal.SIGKILL)
 
 
 @contextlib.contextmanager
