@@ -126,8 +126,8 @@ def test_readers_that_do_not_read_cost_no_memory_and_miss_nothing(tmp_path: Path
             before = resident(server.process.pid)
             flood.write(rounds)
             assert resident(server.process.pid) - before < FIFTY_MEGABYTES
-            lags = [each.lag_bytes for each in flood.subscribers()]
-            assert sum(lag > ROUND * rounds // 2 for lag in lags) == count
+            half = ROUND * rounds // 2  # who reads is behind for a moment too
+            until(lambda: sum(each.lag_bytes > half for each in flood.subscribers()) == count)
             flood.end()
             (got,) = steady.got()
             assert (got.digest, got.dense, got.end) == (flood.digest(), True, "END_REASON_ALL_ENDED")

@@ -114,6 +114,7 @@ class Channel(asyncio.Protocol):
                 await asyncio.wait([self._reaped], timeout=CLOSE_SECONDS)
         if self._stderr:
             self._stderr.close()
+        await asyncio.sleep(0)  # asyncio closes the pipes in the loop's next turn: it may be the last
 
     # --- what asyncio calls
 

@@ -131,6 +131,7 @@ class ControlClient(asyncio.Protocol):
                 self.kill()
                 await asyncio.wait([self._reaped], timeout=CLOSE_SECONDS)
         self._end()
+        await asyncio.sleep(0)  # asyncio closes the pipes in the loop's next turn: it may be the last
 
     # --- what asyncio calls
 
