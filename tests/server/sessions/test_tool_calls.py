@@ -24,13 +24,13 @@ def result(name: str) -> Event:
 @pytest.mark.parametrize(
     "event",
     [
-        call("c", "/work/src/a.py"),
+        call("c", "/here/src/a.py"),
         call("c", "src/../src/a.py"),
-        call("c", file_path="/work/src/a.py"),
+        call("c", file_path="/here/src/a.py"),
         call("c", filePath="src/a.py"),
         call("c", edits=[{"path": "src/a.py", "new": "x"}]),
         call("c", files=["b.py", "src/a.py"]),
-        call("c", anything="/work/src/a.py"),
+        call("c", anything="/here/src/a.py"),
         call("c", input="*** Begin Patch\n*** Update File: src/a.py\n@@\n-a\n+b\n*** End Patch"),
         call("c", input="*** Begin Patch\n*** Update File: x.py\n*** Move to: src/a.py\n*** End Patch"),
     ],
@@ -38,8 +38,8 @@ def result(name: str) -> Event:
 def test_a_call_that_names_the_file_is_behind_its_change(event: Event) -> None:
     calls = ToolCalls("/work")
     calls.note(event, SECOND)
-    assert calls.behind("/work/src/a.py", 2 * SECOND) == "c"
-    assert calls.behind("/work/src/other.py", 2 * SECOND) == ""
+    assert calls.behind("/here/src/a.py", 2 * SECOND) == "c"
+    assert calls.behind("/here/src/other.py", 2 * SECOND) == ""
 
 
 def test_the_latest_call_that_names_it_wins_and_readers_change_nothing() -> None:
@@ -47,34 +47,34 @@ def test_the_latest_call_that_names_it_wins_and_readers_change_nothing() -> None
     calls.note(call("first", "a"), SECOND)
     calls.note(call("second", "a"), 2 * SECOND)
     calls.note(call("reader", "a", kind=ToolKind.TOOL_KIND_READ), 3 * SECOND)
-    assert calls.behind("/work/a", 4 * SECOND) == "second"
+    assert calls.behind("/here/a", 4 * SECOND) == "second"
 
 
 def test_a_call_is_behind_changes_until_shortly_after_its_result() -> None:
     calls = ToolCalls("/work")
     calls.note(call("c", "a"), 0)
-    assert calls.behind("/work/a", 100 * SECOND) == "c"
+    assert calls.behind("/here/a", 100 * SECOND) == "c"
     calls.note(result("another"), 100 * SECOND)
     calls.note(result("c"), 101 * SECOND)
-    assert calls.behind("/work/a", 101 * SECOND + AFTER_NANOSECONDS) == "c"
-    assert calls.behind("/work/a", 101 * SECOND + AFTER_NANOSECONDS + 1) == ""
+    assert calls.behind("/here/a", 101 * SECOND + AFTER_NANOSECONDS) == "c"
+    assert calls.behind("/here/a", 101 * SECOND + AFTER_NANOSECONDS + 1) == ""
 
 
 def test_a_call_without_a_result_is_forgotten_in_the_end_and_so_are_the_oldest_of_many() -> None:
     calls = ToolCalls("/work")
     calls.note(call("c", "a"), 0)
-    assert calls.behind("/work/a", CALL_NANOSECONDS + 1) == ""
+    assert calls.behind("/here/a", CALL_NANOSECONDS + 1) == ""
     for number in range(MAX_PATHS):
         calls.note(call("many", f"f{number}"), 0)
-    assert calls.behind("/work/a", 0) == ""
-    assert calls.behind("/work/f0", 0) == "many"
+    assert calls.behind("/here/a", 0) == ""
+    assert calls.behind("/here/f0", 0) == "many"
 
 
 def test_an_input_that_is_no_json_names_nothing() -> None:
     calls = ToolCalls("/work")
     event = call("c")
-    event.tool_call.input_json = b'{"path": "/work/a"'
+    event.tool_call.input_json = b'{"path": "/here/a"'
     calls.note(event, 0)
     event.tool_call.input_json = b"[" * 100_000
     calls.note(event, 0)
-    assert calls.behind("/work/a", 0) == ""
+    assert calls.behind("/here/a", 0) == ""
