@@ -36,14 +36,14 @@ def result(name: str) -> Event:
     ],
 )
 def test_a_call_that_names_the_file_is_behind_its_change(event: Event) -> None:
-    calls = ToolCalls("/work")
+    calls = ToolCalls("/here")
     calls.note(event, SECOND)
     assert calls.behind("/here/src/a.py", 2 * SECOND) == "c"
     assert calls.behind("/here/src/other.py", 2 * SECOND) == ""
 
 
 def test_the_latest_call_that_names_it_wins_and_readers_change_nothing() -> None:
-    calls = ToolCalls("/work")
+    calls = ToolCalls("/here")
     calls.note(call("first", "a"), SECOND)
     calls.note(call("second", "a"), 2 * SECOND)
     calls.note(call("reader", "a", kind=ToolKind.TOOL_KIND_READ), 3 * SECOND)
@@ -51,7 +51,7 @@ def test_the_latest_call_that_names_it_wins_and_readers_change_nothing() -> None
 
 
 def test_a_call_is_behind_changes_until_shortly_after_its_result() -> None:
-    calls = ToolCalls("/work")
+    calls = ToolCalls("/here")
     calls.note(call("c", "a"), 0)
     assert calls.behind("/here/a", 100 * SECOND) == "c"
     calls.note(result("another"), 100 * SECOND)
@@ -61,7 +61,7 @@ def test_a_call_is_behind_changes_until_shortly_after_its_result() -> None:
 
 
 def test_a_call_without_a_result_is_forgotten_in_the_end_and_so_are_the_oldest_of_many() -> None:
-    calls = ToolCalls("/work")
+    calls = ToolCalls("/here")
     calls.note(call("c", "a"), 0)
     assert calls.behind("/here/a", CALL_NANOSECONDS + 1) == ""
     for number in range(MAX_PATHS):
@@ -71,7 +71,7 @@ def test_a_call_without_a_result_is_forgotten_in_the_end_and_so_are_the_oldest_o
 
 
 def test_an_input_that_is_no_json_names_nothing() -> None:
-    calls = ToolCalls("/work")
+    calls = ToolCalls("/here")
     event = call("c")
     event.tool_call.input_json = b'{"path": "/here/a"'
     calls.note(event, 0)
