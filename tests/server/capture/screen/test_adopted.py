@@ -269,7 +269,7 @@ async def test_terminate_ends_the_windows_program_with_its_children() -> None:
         pid = await here.session("work", *SHELL)
         sink, source = await here.adopted("work")
         window = windows.windows(pid)[0]
-        await source.send(Typed(b"setsid sleep 600 & echo star''ted", submit=True))
+        await source.send(Typed(b"setsid -w sleep 600 & echo star''ted", submit=True))
         await shown(sink, b"\r\nstarted\r\n")
         children = list(windows.descendants(window.program.pid))
         assert children
