@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from sightline.v1.event_pb2 import CaptureState, Channel, Completed, Event, Outcome, Output
 
@@ -23,6 +22,7 @@ from sightline_server.capture.agent.account import Account, Resolution
 from sightline_server.capture.agent.journal import Journal, Record
 from sightline_server.capture.agent.marks import Marks
 from sightline_server.capture.base import Ending, Sink
+from sightline_server.capture.passing import PassingSink
 from sightline_server.decode.agents.decoder import End
 from sightline_server.errors import SightlineError
 
@@ -36,7 +36,7 @@ GOING_SECONDS = 0.5  # for processes that are just going, before they are called
 GOING_STEP = 0.05
 
 
-class AgentSink:
+class AgentSink(PassingSink):
     """The sink of an agent's program. See `Sink`.
 
     Args:
@@ -51,12 +51,9 @@ class AgentSink:
     """
 
     def __init__(self, sink: Sink, family: str, *, here: bool) -> None:
-        self._sink = sink
+        super().__init__(sink, sink.ended)
         self._family = family
         self.here = here
-        self.session_id = sink.session_id
-        self.session_name = sink.session_name
-        self.directory: Path = sink.directory
         self.account: Account
         self.marks = Marks(sink.directory)
         self.over = asyncio.Event()
@@ -90,9 +87,6 @@ class AgentSink:
         for record in records[:count]:
             self.account.take(record)
         self._journal.cut(records[:count])
-
-    def position(self, spool: str) -> int:
-        return self._sink.position(spool)
 
     def output(
         self,
@@ -152,15 +146,6 @@ class AgentSink:
             return self._sink.output(source, Channel.CHANNEL_STDERR, chunks, position, spool)
         said = [Event(source=source, output=Output(channel=Channel.CHANNEL_STDERR, data=chunk)) for chunk in chunks]
         return self._sink.events([*said, *found], source, position, spool or source)
-
-    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
-        return await self._sink.event(event, source, position, spool)
-
-    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
-        return self._sink.events(events, source, position, spool)
-
-    async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
-        await self._sink.capture(state, reason)
 
     # --- what was resolved from here
 

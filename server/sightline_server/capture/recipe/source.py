@@ -25,9 +25,9 @@ from sightline_server.capture import processes
 from sightline_server.capture.base import Answer, Answering, Ending, Sink, Source, Typed
 from sightline_server.capture.foreground import OnTty, Tty
 from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.passing import PassingSink
 from sightline_server.capture.recipe.plan import RESULT_VARIABLE, Plan
 from sightline_server.capture.recipe.programs import KILL_GRACE, Programs
-from sightline_server.capture.recipe.sinks import OwnSink
 from sightline_server.errors import AgentTakesNoAnswers, NotAdopted, SightlineError, StepsRunning
 
 log = logging.getLogger(__name__)
@@ -273,7 +273,7 @@ class RecipeSource:
             reason = "the steps are done: the command starts"
             said = StateChanged(state=state, provenance="sightline", reason=reason, confidence=1.0)
             await self._reach(Event(state_changed=said), place)
-        sink = OwnSink(self._sink, self._command_ended)
+        sink = PassingSink(self._sink, self._command_ended)
         whole = self._plan.whole()
         if whole is None or not self._plan.is_untouched():
             self._programs.present = self._command = self._maker.resumed(self._record, sink)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from sightline.v1.event_pb2 import CaptureState, Channel, Completed, Event
+from sightline.v1.event_pb2 import CaptureState, Completed
 from sightline.v1.session_pb2 import SessionKind, Snapshot
 
 from sightline_server.capture import processes
 from sightline_server.capture.base import Ending, Sink, Source, Typed
 from sightline_server.capture.foreground import OnTty, Tty
 from sightline_server.capture.inotify import Inotify
+from sightline_server.capture.passing import PassingSink
 from sightline_server.capture.processes import Identity
 from sightline_server.capture.transcript import agents, notes
 from sightline_server.capture.transcript.agents import Agent
@@ -50,44 +51,16 @@ class _Capture:
         await self._sink.capture(*min(self._said.values(), key=lambda said: (said[0] == FOLLOWING, not said[1])))
 
 
-class _PartSink:
-    """The sink of one of the two: the session's, but for its end and what is said of its capture."""
+class _PartSink(PassingSink):
+    """The sink of one of the two: what is said of its capture counts together with the other's."""
 
     def __init__(self, sink: Sink, who: str, capture: _Capture, ended: Ended) -> None:
-        self._sink = sink
+        super().__init__(sink, ended)
         self._who = who
         self._capture = capture
-        self._ended = ended
-        self.session_id = sink.session_id
-        self.session_name = sink.session_name
-        self.directory = sink.directory
-
-    def position(self, spool: str) -> int:
-        return self._sink.position(spool)
-
-    def output(
-        self,
-        source: str,
-        channel: Channel.ValueType,
-        chunks: Sequence[bytes],
-        position: int,
-        spool: str = "",
-        *,
-        times: Sequence[int] = (),
-    ) -> asyncio.Future[int]:
-        return self._sink.output(source, channel, chunks, position, spool, times=times)
-
-    async def event(self, event: Event, source: str, position: int | None = None, spool: str = "") -> int:
-        return await self._sink.event(event, source, position, spool)
-
-    def events(self, events: Sequence[Event], source: str, position: int, spool: str = "") -> asyncio.Future[int]:
-        return self._sink.events(events, source, position, spool)
 
     async def capture(self, state: CaptureState.ValueType, reason: str) -> None:
         await self._capture.say(self._who, state, reason)
-
-    async def ended(self, ending: Ending) -> None:
-        await self._ended(ending)
 
 
 class AgentTerminal:
