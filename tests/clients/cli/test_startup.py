@@ -8,7 +8,7 @@ import sys
 import pytest
 from sightline_cli.main import all_commands
 
-HEAVY = ("grpc", "asyncio", "google.protobuf", "sightline_server", "sqlite3", "typing_extensions")
+HEAVY = ("grpc", "aiohttp", "asyncio", "google.protobuf", "sightline_server", "sqlite3", "typing_extensions")
 
 
 @pytest.mark.parametrize("words", [[], ["--version"], *([command.name, "--help"] for command in all_commands())], ids=" ".join)
