@@ -1,0 +1,148 @@
+"""The composition root: routes, the doors before each of them, start and end. Nothing imports it but the command line and tests."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+from aiohttp import web
+from sightline.client import Client
+
+from sightline_bridge import dialects, limits, pages
+from sightline_bridge.admission import first_message
+from sightline_bridge.api import Api
+from sightline_bridge.calls import Calls
+from sightline_bridge.context import Context
+from sightline_bridge.doors import Doors
+from sightline_bridge.errors import BadFrame, Refused, UnknownProtocol
+from sightline_bridge.frames import FORMS, Form
+from sightline_bridge.limits import Bucket
+from sightline_bridge.passes import Passes
+from sightline_bridge.settings import Settings
+from sightline_bridge.socket import Socket
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Bridge:
+    """The bridge of one server. Building it starts nothing.
+
+    Args:
+        settings: what it is told.
+        clock: seconds, growing.
+        wall: seconds since 1970.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._passes = Passes(settings.token, clock, wall)
+        self._clock = clock
+        self._runner: web.AppRunner | None = None
+        self._context: Context | None = None
+        self.addresses: list[tuple[str, int]] = []
+
+    async def start(self) -> None:
+        """Listens. `addresses` then says where.
+
+        Raises:
+            OSError: an address is taken, or is none of this machine's.
+        """
+        client = Client(self._settings.target)
+        connects = Bucket(limits.CONNECTS_PER_SECOND, limits.CONNECTS_AT_ONCE, self._clock)
+        logins = Bucket(limits.LOGINS_PER_SECOND, 4 * limits.LOGINS_PER_SECOND, self._clock)
+        self._context = context = Context(self._settings, self._passes, client, Calls(client), connects, logins)
+        app = web.Application(middlewares=[self._answer], client_max_size=limits.MAX_BODY)
+        _add_routes(app, context)
+        self._runner = runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            for host, port in self._settings.addresses:
+                site = web.TCPSite(runner, host.strip("[]"), port, backlog=1024)
+                await site.start()
+                server = site._server
+                got = server.sockets[0].getsockname()[1] if server is not None and hasattr(server, "sockets") else port
+                self.addresses.append((host, got))
+        except OSError:
+            await self.close()
+            raise
+        self._doors = Doors(self.addresses, self._settings.origins)
+
+    def ticket_url(self) -> str:
+        """An address of the dashboard that logs in once, for 60 s."""
+        host, port = self.addresses[0]
+        return f"http://{host}:{port}/#ticket={self._passes.ticket()}"
+
+    async def close(self) -> None:
+        """Tells every socket, and lets go of the server."""
+        if self._context is not None:
+            await self._context.close_sockets()
+            await self._context.client.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The doors before every handler; what is refused said in one form; headers on every answer."""
+        assert self._context is not None  # noqa: S101 - it listens
+        origin = request.headers.get("Origin")
+        named = origin if origin is not None and self._doors.is_named(origin) else None
+        response: web.StreamResponse
+        try:
+            self._doors.check(request.headers.get("Host"), origin)
+            response = web.Response(status=204) if request.method == "OPTIONS" and named else await handler(request)
+        except Refused as error:
+            self._context.counts.refused += 1
+            response = web.json_response({"reason": error.reason, "message": str(error)}, status=error.status)
+        except web.HTTPException as error:
+            response = error
+        if not response.prepared:
+            response.headers.update(pages.HEADERS)
+            if named:
+                response.headers.update(_cors(named))
+        return response
+
+
+def _cors(origin: str) -> dict[str, str]:
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Headers": "authorization, content-type",
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Vary": "Origin",
+    }
+
+
+def _add_routes(app: web.Application, context: Context) -> None:
+    async def socket(request: web.Request) -> web.StreamResponse:
+        asked = request.headers.get("Sec-WebSocket-Protocol", "")
+        if not asked and "Upgrade" in request.headers:
+            return await dialects.agentgate.serve(context, request)  # who asks for none speaks an older one
+        form = next((FORMS[word] for word in (one.strip() for one in asked.split(",")) if word in FORMS), None)
+        if form is None:
+            raise UnknownProtocol(asked, tuple(FORMS))
+        known = context.admitted(request)
+        async with context.socket(request, (form.protocol,)) as ws:
+            if known or await first_message(ws, context.passes, _token_in(form)):
+                await Socket(ws, form, context.calls, version("sightline")).serve()
+        return ws
+
+    app.router.add_get("/ws", socket)
+    Api(context).add_routes(app)
+    dialects.add_routes(app, context)
+    pages.add_routes(app)
+
+
+def _token_in(form: Form) -> Callable[[bytes | str], str]:
+    def token_in(data: bytes | str) -> str:
+        try:
+            return form.read(data).login.token
+        except BadFrame:
+            return ""
+
+    return token_in

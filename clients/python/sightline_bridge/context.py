@@ -1,0 +1,102 @@
+"""What everything that answers a request shares: the settings, the server's client, who is let in, which sockets are open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import WSCloseCode, web
+from sightline.client import Client
+
+from sightline_bridge import admission, limits
+from sightline_bridge.calls import Calls
+from sightline_bridge.errors import NotAdmitted, TooFast, TooManySockets
+from sightline_bridge.limits import Bucket
+from sightline_bridge.metrics import Counts
+from sightline_bridge.passes import Passes
+from sightline_bridge.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Context:
+    """Made once, by the composition root.
+
+    Attributes:
+        settings: what the bridge was told.
+        passes: who is let in.
+        client: the server's, shared by all sockets.
+        calls: the service's calls, bytes in and out.
+        counts: for metrics.
+        connects: how often sockets may be opened.
+        logins: how often somebody may be wrong about a token or a ticket.
+        sockets: those that are open.
+    """
+
+    settings: Settings
+    passes: Passes
+    client: Client
+    calls: Calls
+    connects: Bucket
+    logins: Bucket
+    counts: Counts = field(default_factory=Counts)
+    sockets: set[web.WebSocketResponse] = field(default_factory=set)
+
+    def admitted(self, request: web.Request) -> bool:
+        """Whether a request's header shows a valid token.
+
+        Raises:
+            NotAdmitted: it shows one that is not.
+            TooFast: so did too many just now.
+        """
+        token = admission.shown(request)
+        if not token:
+            return False
+        if self.passes.accepts(token):
+            return True
+        if not self.logins.take():
+            raise TooFast
+        raise NotAdmitted
+
+    @asynccontextmanager
+    async def socket(self, request: web.Request, protocols: Sequence[str] = ()) -> AsyncIterator[web.WebSocketResponse]:
+        """Accepts a socket; it is counted, pinged, and closed at the end of the block, or with the bridge.
+
+        Args:
+            request: asks for it; Host and Origin are judged before.
+            protocols: subprotocols that are spoken, the best first.
+
+        Raises:
+            TooManySockets: no more may be open.
+            TooFast: too many were opened just now.
+        """
+        if len(self.sockets) >= limits.MAX_SOCKETS:
+            raise TooManySockets(limits.MAX_SOCKETS)
+        if not self.connects.take():
+            raise TooFast
+        ws = web.WebSocketResponse(
+            protocols=protocols, max_msg_size=limits.MAX_FRAME, compress=False, heartbeat=limits.PING_SECONDS
+        )
+        await ws.prepare(request)
+        self.sockets.add(ws)
+        self.counts.connects += 1
+        self.counts.sockets += 1
+        try:
+            yield ws
+        finally:
+            self.counts.sockets -= 1
+            self.sockets.discard(ws)
+            await asyncio.shield(_close(ws))
+
+    async def close_sockets(self) -> None:
+        """The bridge goes: everybody is told."""
+        await asyncio.gather(*(ws.close(code=WSCloseCode.GOING_AWAY, message=b"the bridge goes") for ws in list(self.sockets)))
+
+
+async def _close(ws: web.WebSocketResponse) -> None:
+    if not ws.closed:
+        await ws.close()

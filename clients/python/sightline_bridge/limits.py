@@ -1,0 +1,42 @@
+"""How much one client, or all of them, may ask of the bridge. Numbers with their units, and the bucket that counts connects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+MAX_FRAME = 4 * 1024 * 1024  # bytes of one message from a client, as much as the server takes in one request; more closes with 1009
+MAX_CALLS = 1024  # under way at once on one socket
+MAX_SOCKETS = 2000  # open at once
+MAX_BODY = 64 * 1024  # bytes of one HTTP request
+CONNECTS_PER_SECOND = 100
+CONNECTS_AT_ONCE = 1000  # before the rate counts
+LOGIN_SECONDS = 10.0  # for the first frame of a socket that has shown no token yet
+LOGINS_PER_SECOND = 5  # tickets and tokens that were wrong, of everybody together; guessing 256 bits is hopeless at any rate
+PING_SECONDS = 20.0  # between pings; a socket that does not answer within half of that is closed
+
+
+class Bucket:
+    """How often something may happen: `rate` times a second in the long run, `burst` times at once.
+
+    Args:
+        rate: per second.
+        burst: at once, after a quiet time.
+        clock: seconds, growing.
+    """
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._left = burst
+        self._seen = clock()
+
+    def take(self) -> bool:
+        """Whether it may happen once more now; counts it if so."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._seen) * self._rate)
+        self._seen = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
