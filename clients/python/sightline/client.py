@@ -14,7 +14,7 @@ from sightline import errors, requests
 from sightline import target as targets
 from sightline.requests import AgentRef, ChannelName, Kind, OnGapWord, OnSlowWord, SessionRef, ref
 from sightline.subscription import FIRST_PAUSE, Subscription, cancelled_by_us
-from sightline.transport import aio, metadata, open_channel, open_stub
+from sightline.transport import Options, aio, metadata, open_channel, open_stub
 from sightline.v1 import session_service_pb2 as v1
 from sightline.v1.event_pb2 import Event, SessionState
 from sightline.v1.session_pb2 import Cursor, Published, Screen, Session, Snapshot, Step, Terminal, Tmux, Typescript
@@ -54,14 +54,20 @@ class Client:
     `ServerNotFound` comes at once when there is no server; once one has answered, calls that are safe to repeat are repeated for
     `retry_for` seconds. A deadline is the caller's, by `asyncio.timeout`: a cancelled call is cancelled at the server too.
 
+    Args:
+        target: where the server is.
+        retry_for: as in `connect`.
+        options: of gRPC's channel, beside those that every client has; for programs that hold many streams at once.
+
     Attributes:
         target: where the server is.
         metadata: what each call carries; pass it along with raw calls on `stub`.
         reached: the server has answered at least once.
     """
 
-    def __init__(self, target: targets.Target, *, retry_for: float = RETRY_FOR) -> None:
+    def __init__(self, target: targets.Target, *, retry_for: float = RETRY_FOR, options: Options = ()) -> None:
         self.target = target
+        self._options = options
         self.metadata = metadata(target)
         self.reached = False
         self._retry_for = retry_for
@@ -90,7 +96,7 @@ class Client:
         if self._closed:
             raise errors.Unavailable("the client is closed: connect another one", reason="CLIENT_CLOSED")
         if self._channel is None:
-            self._channel = open_channel(self.target)
+            self._channel = open_channel(self.target, self._options)
         return self._channel
 
     @property

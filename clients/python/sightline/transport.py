@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 # Read by gRPC when it is first imported. Its fork handlers crash children that are started while it runs; what it logs on its own
@@ -29,6 +30,8 @@ MAX_BACKOFF_MS = 1000
 KEEPALIVE_MS = 30_000  # notices a dead machine; the server must tolerate pings this often (min_recv_ping_interval_without_data_ms)
 KEEPALIVE_TIMEOUT_MS = 10_000
 
+Options = Sequence[tuple[str, str | int]]
+
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_RECEIVE),
     ("grpc.initial_reconnect_backoff_ms", FIRST_BACKOFF_MS),
@@ -47,8 +50,12 @@ TCP_OPTIONS = (
 )  # a Unix socket's other end cannot vanish in silence
 
 
-def open_channel(target: Target) -> aio.Channel:
+def open_channel(target: Target, options: Options = ()) -> aio.Channel:
     """A channel to the server. Connects when it is first used; needs the running event loop.
+
+    Args:
+        target: where the server is.
+        options: of gRPC's channel, beside those that every client has.
 
     Raises:
         ServerNotFound: no server can be there: the path is too long for a socket.
@@ -56,11 +63,11 @@ def open_channel(target: Target) -> aio.Channel:
     if target.address.startswith("unix:"):
         if len(os.fsencode(target.shown.removeprefix("unix:"))) > MAX_SOCKET_PATH:
             raise ServerNotFound(target.shown, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
-        return aio.insecure_channel(target.address, OPTIONS)
+        return aio.insecure_channel(target.address, (*OPTIONS, *options))
     if not target.tls:
-        return aio.insecure_channel(target.address, OPTIONS + TCP_OPTIONS)
+        return aio.insecure_channel(target.address, (*OPTIONS, *TCP_OPTIONS, *options))
     roots = target.ca.read_bytes() if target.ca else None
-    return aio.secure_channel(target.address, grpc.ssl_channel_credentials(roots), OPTIONS + TCP_OPTIONS)
+    return aio.secure_channel(target.address, grpc.ssl_channel_credentials(roots), (*OPTIONS, *TCP_OPTIONS, *options))
 
 
 def open_stub(channel: aio.Channel) -> SessionServiceAsyncStub:

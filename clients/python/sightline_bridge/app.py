@@ -53,7 +53,7 @@ class Bridge:
         Raises:
             OSError: an address is taken, or is none of this machine's.
         """
-        client = Client(self._settings.target)
+        client = Client(self._settings.target, options=limits.CHANNEL_OPTIONS)
         connects = Bucket(limits.CONNECTS_PER_SECOND, limits.CONNECTS_AT_ONCE, self._clock)
         logins = Bucket(limits.LOGINS_PER_SECOND, 4 * limits.LOGINS_PER_SECOND, self._clock)
         self._context = context = Context(self._settings, self._passes, client, Calls(client), connects, logins)
@@ -129,7 +129,7 @@ def _add_routes(app: web.Application, context: Context) -> None:
         known = context.admitted(request)
         async with context.socket(request, (form.protocol,)) as ws:
             if known or await first_message(ws, context.passes, _token_in(form)):
-                await Socket(ws, form, context.calls, version("sightline")).serve()
+                await Socket(ws, form, context.calls, version("sightline"), context.counts).serve()
         return ws
 
     app.router.add_get("/ws", socket)

@@ -20,6 +20,7 @@ from sightline_bridge import limits
 from sightline_bridge.calls import METHODS, Calls, Method
 from sightline_bridge.errors import BadFrame, TooManyCalls
 from sightline_bridge.frames import Form
+from sightline_bridge.metrics import Counts
 
 if TYPE_CHECKING:
     import grpc
@@ -66,13 +67,15 @@ class Socket:
         form: how its frames are written.
         calls: where calls go.
         version: the bridge's, for the welcome.
+        counts: of what is sent.
     """
 
-    def __init__(self, ws: web.WebSocketResponse, form: Form, calls: Calls, version: str) -> None:
+    def __init__(self, ws: web.WebSocketResponse, form: Form, calls: Calls, version: str, counts: Counts) -> None:
         self._ws = ws
         self._form = form
         self._calls = calls
         self._version = version
+        self._counts = counts
         self._open: dict[int, _Call] = {}
 
     async def serve(self) -> None:
@@ -164,6 +167,7 @@ class Socket:
 
     async def _send(self, data: bytes | str) -> None:
         """Returns when the socket takes more."""
+        self._counts.sent += len(data)
         if isinstance(data, bytes):
             await self._ws.send_bytes(data)
         else:
