@@ -14,8 +14,8 @@ LOGIN_SECONDS = 10.0  # for the first frame of a socket that has shown no token 
 LOGINS_PER_SECOND = 5  # tickets and tokens that were wrong, of everybody together; guessing 256 bits is hopeless at any rate
 PING_SECONDS = 20.0  # between pings; a socket that does not answer within half of that is closed
 
-# Without it gRPC takes up to 5 MB from the server for each stream that nobody reads; with it a window of 64 KiB and the response that is
-# being read (100 stalled subscriptions: 93 MB against 492), and one stream still brings 400 MB/s.
+# Without it gRPC takes up to 5 MB from the server for each stream that nobody reads; with it a window of 64 KiB and the response
+# that is being read (100 stalled subscriptions: 93 MB against 492), and one stream still brings 400 MB/s.
 CHANNEL_OPTIONS = (("grpc.http2.bdp_probe", 0),)
 
 
