@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -60,18 +61,21 @@ class Bridge:
         app = web.Application(middlewares=[self._answer], client_max_size=limits.MAX_BODY)
         _add_routes(app, context)
         self._runner = runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await runner.setup()
         try:
-            for host, port in self._settings.addresses:
-                site = web.TCPSite(runner, host.strip("[]"), port, backlog=1024)
-                await site.start()
-                server = site._server
-                got = server.sockets[0].getsockname()[1] if server is not None and hasattr(server, "sockets") else port
-                self.addresses.append((host, got))
+            # Bound before anything is served, so that the doors know their names when the first request comes.
+            bound = [_bind(host, port) for host, port in self._settings.addresses]
+            self.addresses = [
+                (host, sock.getsockname()[1]) for (host, _), sock in zip(self._settings.addresses, bound, strict=True)
+            ]
+            self._doors = Doors(self.addresses, self._settings.origins)
+            await runner.setup()
+            for sock in bound:
+                await web.SockSite(runner, sock, backlog=limits.BACKLOG).start()
         except OSError:
+            for sock in bound:
+                sock.close()
             await self.close()
             raise
-        self._doors = Doors(self.addresses, self._settings.origins)
 
     def ticket_url(self) -> str:
         """An address of the dashboard that logs in once, for 60 s."""
@@ -108,6 +112,12 @@ class Bridge:
         return response
 
 
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError."""
+    family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server((address[0], port), family=family, backlog=limits.BACKLOG)
+
+
 def _cors(origin: str) -> dict[str, str]:
     return {
         "Access-Control-Allow-Origin": origin,
@@ -119,7 +129,7 @@ def _cors(origin: str) -> dict[str, str]:
 
 
 def _add_routes(app: web.Application, context: Context) -> None:
-    async def socket(request: web.Request) -> web.StreamResponse:
+    async def frames(request: web.Request) -> web.StreamResponse:
         asked = request.headers.get("Sec-WebSocket-Protocol", "")
         if not asked and "Upgrade" in request.headers:
             return await dialects.agentgate.serve(context, request)  # who asks for none speaks an older one
@@ -132,7 +142,7 @@ def _add_routes(app: web.Application, context: Context) -> None:
                 await Socket(ws, form, context.calls, version("sightline"), context.counts).serve()
         return ws
 
-    app.router.add_get("/ws", socket)
+    app.router.add_get("/ws", frames)
     Api(context).add_routes(app)
     dialects.add_routes(app, context)
     pages.add_routes(app)
