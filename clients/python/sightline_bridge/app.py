@@ -49,7 +49,7 @@ class Bridge:
         self.addresses: list[tuple[str, int]] = []
 
     async def start(self) -> None:
-        """Listens. `addresses` then says where.
+        """Listens. `addresses` then says where; after an error, which of them could be had before the one that could not.
 
         Raises:
             OSError: an address is taken, or is none of this machine's.
@@ -61,12 +61,12 @@ class Bridge:
         app = web.Application(middlewares=[self._answer], client_max_size=limits.MAX_BODY)
         _add_routes(app, context)
         self._runner = runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        bound: list[socket.socket] = []
         try:
             # Bound before anything is served, so that the doors know their names when the first request comes.
-            bound = [_bind(host, port) for host, port in self._settings.addresses]
-            self.addresses = [
-                (host, sock.getsockname()[1]) for (host, _), sock in zip(self._settings.addresses, bound, strict=True)
-            ]
+            for host, port in self._settings.addresses:
+                bound.append(_bind(host, port))
+                self.addresses.append((host, bound[-1].getsockname()[1]))
             self._doors = Doors(self.addresses, self._settings.origins)
             await runner.setup()
             for sock in bound:
