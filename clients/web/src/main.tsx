@@ -2,7 +2,11 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./shell/App";
+import { followLinks } from "./stores/route";
+import "./ui/tokens.css";
+import "./ui/base.css";
 
+followLinks();
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(

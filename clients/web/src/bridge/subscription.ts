@@ -1,0 +1,266 @@
+/**
+ * A stream that resumes by itself where it was. It takes what comes in slices, and lets more come when that is done: a slow page is held back
+ * at the server, and never grows.
+ */
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Cursor, Snapshot } from "../gen/sightline/v1/session_pb";
+import {
+  CursorsSchema,
+  EndReason,
+  type Gap,
+  type Header,
+  type Heartbeat,
+  type SubscribeRequest,
+  SubscribeRequestSchema,
+  SubscribeResponseSchema,
+} from "../gen/sightline/v1/session_service_pb";
+import type { BridgeClient } from "./client";
+import { type Entry, entriesOf } from "./entries";
+import { type CallError, Code } from "./errors";
+import { takeTurns } from "./turns";
+
+/** What a stream tells. All of it comes in order; `onEntries` in pieces of at most 256. */
+export interface Handlers {
+  onEntries(entries: Entry[]): void;
+  /** A session that the stream will carry; once for each, also over resumes. */
+  onHeader?(header: Header): void;
+  onSnapshot?(snapshot: Snapshot): void;
+  /** All that was there at the start has come; once for each session. */
+  onCaughtUp?(cursor: Cursor): void;
+  /** Events that will not come. */
+  onGap?(gap: Gap): void;
+  onHeartbeat?(heartbeat: Heartbeat): void;
+  /** What came so far is of another incarnation of the log: forget it, everything comes anew. */
+  onReset?(): void;
+  /** It is over, for good; undefined: well, with the server's reason. */
+  onEnd?(error: CallError | undefined, reason: EndReason): void;
+  /** It broke (false) or goes on again (true). */
+  onLive?(live: boolean): void;
+}
+
+const WINDOW = 1024 * 1024; // bytes of responses on the way at once
+const PIECE = 256; // events handed over at once
+const FIRST_PAUSE = 100; // ms before a stream that broke while the socket did not is asked for again
+const MAX_PAUSE = 2_000; // ms
+
+/** Events of one, several or all sessions. Made by `BridgeClient.subscribe`. */
+export class Subscription {
+  readonly #request: SubscribeRequest;
+  readonly #cursors = new Map<string, Cursor>();
+  readonly #caughtUp = new Set<string>();
+  readonly #queue: Uint8Array[] = [];
+  readonly #stopWatching: () => void;
+  #piece: Iterator<Entry> | undefined;
+  #pieceSize = 0;
+  #call = 0;
+  #headers = 0;
+  #working = false;
+  #over = false;
+  #ended: { error: CallError | undefined } | undefined;
+  #reason = EndReason.UNSPECIFIED;
+  #pause = FIRST_PAUSE;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly client: BridgeClient,
+    request: MessageInitShape<typeof SubscribeRequestSchema>,
+    private readonly handlers: Handlers,
+    private readonly window = WINDOW,
+  ) {
+    this.#request = create(SubscribeRequestSchema, request);
+    this.#stopWatching = client.connection.subscribe(this.#look);
+    this.#look();
+  }
+
+  /** Where to go on after what was handed over so far. */
+  get cursors(): Cursor[] {
+    return [...this.#cursors.values()];
+  }
+
+  /** Ends it: nothing is handed over any more. May be called again. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#forget();
+    this.#stopWatching();
+    clearTimeout(this.#timer);
+    this.client.cancel(this.#call);
+  }
+
+  readonly #look = (): void => {
+    if (this.client.connection.get().status === "open" && this.#call === 0 && !this.#over && !this.#working) this.#open();
+  };
+
+  #open(): void {
+    clearTimeout(this.#timer);
+    this.#ended = undefined;
+    const all = this.#request.sessions.includes("*");
+    if (!all && this.#cursors.size > 0 && this.#headers < this.#request.sessions.length) this.#reset(); // which names had none is not known
+    const request = this.#cursors.size === 0 ? this.#request : this.#resumed(all);
+    const call = this.client.open(
+      { case: "subscribe", value: request },
+      {
+        onResponse: (body) => this.#arrived(call, body),
+        onEnd: (error) => this.#hungUp(call, error),
+      },
+      this.window,
+    );
+    this.#call = call;
+  }
+
+  /** A session is followed by its id from its header on; the start, the tail and the screen were fixed by it. */
+  #resumed(all: boolean): SubscribeRequest {
+    return create(SubscribeRequestSchema, {
+      ...this.#request,
+      sessions: all ? ["*"] : [...this.#cursors.keys()],
+      start: { case: "after", value: create(CursorsSchema, { cursors: this.cursors }) },
+      snapshot: false,
+    });
+  }
+
+  #arrived(call: number, body: Uint8Array): void {
+    if (call !== this.#call) return;
+    this.#queue.push(body);
+    this.#work();
+  }
+
+  #work(): void {
+    if (this.#working) return;
+    this.#working = true;
+    takeTurns(() => {
+      this.#working = !this.#over && this.#step();
+      if (!this.#working && !this.#over && this.#ended !== undefined) this.#judge(this.#ended.error);
+      return this.#working;
+    });
+  }
+
+  /** Hands a piece over; false: there is nothing left to hand over. */
+  #step(): boolean {
+    if (this.#piece === undefined) {
+      const body = this.#queue.shift();
+      if (body === undefined) return false;
+      const entries = entriesOf(body);
+      if (entries === undefined) {
+        this.#sign(body);
+        this.#done(body.length);
+        return this.#queue.length > 0;
+      }
+      this.#piece = entries[Symbol.iterator]();
+      this.#pieceSize = body.length;
+    }
+    const found: Entry[] = [];
+    let next = this.#piece.next();
+    while (next.done !== true) {
+      found.push(next.value);
+      if (found.length === PIECE) break;
+      next = this.#piece.next();
+    }
+    if (found.length > 0) {
+      this.handlers.onEntries(found);
+      for (const entry of found) this.#advance(entry);
+    }
+    if (next.done === true) {
+      this.#piece = undefined;
+      this.#done(this.#pieceSize);
+    }
+    return this.#piece !== undefined || this.#queue.length > 0;
+  }
+
+  #done(size: number): void {
+    if (this.#call !== 0) this.client.grant(this.#call, size);
+  }
+
+  #advance(entry: Entry): void {
+    const cursor = this.#cursors.get(entry.sessionId);
+    if (cursor !== undefined) cursor.seq = BigInt(entry.seq);
+  }
+
+  #sign(body: Uint8Array): void {
+    const { sign } = fromBinary(SubscribeResponseSchema, body);
+    switch (sign.case) {
+      case "header": {
+        this.handlers.onLive?.(true);
+        this.#pause = FIRST_PAUSE;
+        const { session, cursor } = sign.value;
+        if (session === undefined || cursor === undefined || this.#cursors.has(session.id)) return;
+        this.#headers += 1;
+        this.#cursors.set(session.id, { ...cursor });
+        this.handlers.onHeader?.(sign.value);
+        return;
+      }
+      case "snapshot":
+        this.handlers.onSnapshot?.(sign.value);
+        return;
+      case "caughtUp": {
+        const { cursor } = sign.value;
+        if (cursor === undefined) return;
+        this.#cursors.set(cursor.sessionId, { ...cursor });
+        if (this.#caughtUp.has(cursor.sessionId)) return;
+        this.#caughtUp.add(cursor.sessionId);
+        this.handlers.onCaughtUp?.(cursor);
+        return;
+      }
+      case "gap": {
+        const cursor = this.#cursors.get(sign.value.sessionId);
+        if (cursor !== undefined && sign.value.lastSeq > cursor.seq) cursor.seq = sign.value.lastSeq;
+        this.handlers.onGap?.(sign.value);
+        return;
+      }
+      case "heartbeat":
+        for (const { cursor } of sign.value.positions) {
+          if (cursor !== undefined && this.#cursors.has(cursor.sessionId)) this.#cursors.set(cursor.sessionId, { ...cursor });
+        }
+        this.handlers.onHeartbeat?.(sign.value);
+        return;
+      case "end":
+        this.#reason = sign.value.reason;
+        return;
+    }
+  }
+
+  #hungUp(call: number, error: CallError | undefined): void {
+    if (call !== this.#call) return;
+    this.#call = 0;
+    if (this.#over) return;
+    this.#ended = { error };
+    if (!this.#working) this.#judge(error); // else when all that came before is handed over
+  }
+
+  #judge(error: CallError | undefined): void {
+    this.#ended = undefined;
+    const drained = error === undefined && [EndReason.DRAINING, EndReason.UNSPECIFIED].includes(this.#reason);
+    if (drained || error?.broken) {
+      this.#reason = EndReason.UNSPECIFIED;
+      this.handlers.onLive?.(false);
+      this.#retry();
+    } else if (error?.reason === "EPOCH_CHANGED" && this.#cursors.size > 0) {
+      this.#reset();
+      this.#retry();
+    } else if (error?.code === Code.NOT_FOUND && this.#cursors.delete(error.metadata.session ?? "") && this.#cursors.size > 0) {
+      this.#retry(); // one of several was deleted meanwhile
+    } else {
+      this.#over = true;
+      this.#stopWatching();
+      this.handlers.onEnd?.(error, this.#reason);
+    }
+  }
+
+  #reset(): void {
+    this.#cursors.clear();
+    this.#caughtUp.clear();
+    this.#headers = 0;
+    this.handlers.onReset?.();
+  }
+
+  #retry(): void {
+    if (this.client.connection.get().status !== "open") return; // `#look` is called when it is
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#look, this.#pause * (0.8 + 0.4 * Math.random()));
+    this.#pause = Math.min(this.#pause * 2, MAX_PAUSE);
+  }
+
+  #forget(): void {
+    this.#queue.length = 0;
+    this.#piece = undefined;
+  }
+}
