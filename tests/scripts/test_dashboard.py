@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -97,6 +98,12 @@ def test_it_is_built_when_its_sources_changed_and_only_then(workshop: Path) -> N
     assert call(workshop, "dashboard").returncode == 0
     assert "second" in built_words(workshop)
     assert "first" not in built_words(workshop)
+
+
+def test_what_a_browser_takes_compressed_is_there_compressed(workshop: Path) -> None:
+    call(workshop, "dashboard")
+    (script,) = (workshop / DASHBOARD / "assets").glob("*.js")
+    assert gzip.decompress(script.with_name(f"{script.name}.gz").read_bytes()) == script.read_bytes()
 
 
 def test_one_that_cannot_be_built_leaves_what_is_there(workshop: Path) -> None:
