@@ -19,7 +19,7 @@ export default defineConfig({
   build: {
     outDir: "../python/sightline_bridge/dashboard",
     emptyOutDir: true,
-    target: "es2023",
+    target: ["chrome123", "firefox128", "safari17.5"], // where `light-dark()` is known
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
