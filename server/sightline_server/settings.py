@@ -10,7 +10,7 @@ import ipaddress
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
@@ -80,7 +80,7 @@ class Settings:
     Attributes:
         home: where it lives: `token`, `sightline.sock`, the database, spools; made with mode 0700.
         grpc_address: the TCP address of the service; None: the Unix socket alone.
-        web_address: for the bridge; the server itself does not listen there.
+        web_address: where the bridge that is started with it listens; empty: none is. The server itself does not listen there.
         token_file: the token that TCP callers must show; made at the first start.
         max_session_bytes: how large one session's log may be; the oldest events go first; 0: no limit.
         max_total_bytes: how large all logs together may be; those of ended sessions go first; 0: no limit.
@@ -97,7 +97,7 @@ class Settings:
 
     home: Path
     grpc_address: Address | None = Address("127.0.0.1", 7411)
-    web_address: Address | None = Address("127.0.0.1", 7412)
+    web_address: tuple[Address, ...] = (Address("127.0.0.1", 7412),)
     token_file: Path | None = None
     max_session_bytes: int = 4096 * MIB
     max_total_bytes: int = 20 * 1024 * MIB
@@ -224,21 +224,14 @@ def read_config(path: Path, *, required: bool) -> Mapping[str, object]:
 
 def parse(name: str, source: str, value: str) -> object:
     """A setting's value from its text; `source` names it in the error."""
-    match name:
-        case "grpc_address" | "web_address":
-            return parse_address(source, value)
-        case "max_session_bytes" | "max_total_bytes":
-            return parse_size(source, value)
-        case "max_age":
-            return parse_age(source, value)
-        case "ssh" | "notify":
-            return parse_words(source, value)
-        case "webhook":
-            return parse_webhook(source, value)
-        case _:
-            if not value:
-                raise BadSetting(name=source, value=value, problem="it must be a path")
-            return Path(value).expanduser().absolute()
+    return PARSERS.get(name, parse_path)(source, value)
+
+
+def parse_path(source: str, value: str) -> Path:
+    """A path, made absolute."""
+    if not value:
+        raise BadSetting(name=source, value=value, problem="it must be a path")
+    return Path(value).expanduser().absolute()
 
 
 def parse_address(source: str, value: str) -> Address | None:
@@ -249,6 +242,11 @@ def parse_address(source: str, value: str) -> Address | None:
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise BadSetting(name=source, value=value, problem="it must be HOST:PORT, such as 127.0.0.1:7411, or `none`")
     return Address(host.strip("[]"), int(port))
+
+
+def parse_addresses(source: str, value: str) -> tuple[Address, ...]:
+    """Several of them, with commas between; `none`: none."""
+    return tuple(one for one in (parse_address(source, each.strip()) for each in value.split(",")) if one)
 
 
 def parse_webhook(source: str, value: str) -> Webhook:
@@ -310,3 +308,16 @@ def parse_age(source: str, value: str) -> timedelta | None:
     if age < AGE_UNITS["m"]:
         raise BadSetting(name=source, value=value, problem="it must be a minute at least")
     return age
+
+
+PARSERS: Mapping[str, Callable[[str, str], object]] = {
+    "grpc_address": parse_address,
+    "web_address": parse_addresses,
+    "max_session_bytes": parse_size,
+    "max_total_bytes": parse_size,
+    "max_age": parse_age,
+    "ssh": parse_words,
+    "notify": parse_words,
+    "webhook": parse_webhook,
+}
+"""What reads a setting's text; where nothing is named, it is a path."""

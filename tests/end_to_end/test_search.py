@@ -241,7 +241,7 @@ def test_a_full_disk_without_an_index_gets_none_and_says_so() -> None:
 
 async def test_a_server_in_memory_indexes_in_memory_when_somebody_searches(tmp_path: Path) -> None:
     home = tmp_path / "h"
-    application = Application(Settings(home=home, memory=True, grpc_address=None, web_address=None))
+    application = Application(Settings(home=home, memory=True, grpc_address=None))
     await application.start()
     try:
         async with grpc.aio.insecure_channel(f"unix:{home}/sightline.sock") as channel:

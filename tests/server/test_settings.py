@@ -36,6 +36,7 @@ def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path) -> None
         ("SIGHTLINE_GRPC_ADDRESS", "127.0.0.1:http"),
         ("SIGHTLINE_GRPC_ADDRESS", "127.0.0.1:65536"),
         ("SIGHTLINE_WEB_ADDRESS", ":"),
+        ("SIGHTLINE_WEB_ADDRESS", "127.0.0.1:7412,"),
         ("SIGHTLINE_MAX_SESSION_BYTES", "many"),
         ("SIGHTLINE_MAX_SESSION_BYTES", "10 parsecs"),
         ("SIGHTLINE_MAX_SESSION_BYTES", "1"),
@@ -91,6 +92,12 @@ def test_what_is_kept_has_limits_unless_told_otherwise(tmp_path: Path) -> None:
     assert limits_of(settings) == Limits(4 << 30, 20 << 30, 30 * 24 * 3600 * 10**9)
     (tmp_path / "config.toml").write_text('max_session_bytes = "none"\nmax_total_bytes = 0\nmax_age = "none"\n')
     assert limits_of(load({}, {"SIGHTLINE_HOME": str(tmp_path)})) == Limits(0, 0, 0)
+
+
+def test_the_bridge_may_have_several_addresses(tmp_path: Path) -> None:
+    found = load({}, {"SIGHTLINE_HOME": str(tmp_path), "SIGHTLINE_WEB_ADDRESS": "127.0.0.1:7412, localhost:32205"})
+    assert found.web_address == (Address("127.0.0.1", 7412), Address("localhost", 32205))
+    assert load({"web_address": "none"}, {"SIGHTLINE_HOME": str(tmp_path)}).web_address == ()
 
 
 def test_no_address_means_the_unix_socket_alone(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sightline_cli import (
     adopt,
     answer,
     attach,
+    bridge,
     codes,
     completion,
     decode,
@@ -35,6 +36,7 @@ from sightline_cli import (
     serve,
     sessions,
     steer,
+    up,
     waiting,
     watch,
 )
@@ -48,14 +50,27 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("steer it", (steer.SEND, answer.ANSWER, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
     ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT, decode.DECODE)),
-    ("the server", (serve.SERVE, keeping.DF, keeping.GC, keeping.METRICS, hook.HOOK, doctor.DOCTOR, completion.COMPLETION)),
+    (
+        "the server",
+        (
+            up.UP,
+            serve.SERVE,
+            bridge.BRIDGE,
+            keeping.DF,
+            keeping.GC,
+            keeping.METRICS,
+            hook.HOOK,
+            doctor.DOCTOR,
+            completion.COMPLETION,
+        ),
+    ),
 )
 
 OVERVIEW = """\
 Sightline keeps a line of sight to everything that runs in your terminals: it captures each
 session into one ordered, durable log, and serves that log, live and past.
 
-  sightline serve                    start the server (in a terminal of its own)
+  sightline up                       start the server and its dashboard (in a terminal of its own)
   sightline run -- make -j2          run a command as a session and follow it
   sightline run --tty -- bash        the same in a terminal of its own
   sightline adopt                    what runs already and could be followed

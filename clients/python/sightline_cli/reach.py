@@ -102,7 +102,7 @@ async def own_server() -> AsyncIterator[str]:
     home = Path(tempfile.mkdtemp(prefix="sightline-", dir=base if len(base) < MAX_SOCKET - 40 else "/tmp"))  # noqa: S108 - mkdtemp: 0700
     try:
         ssh = load({"home": str(home)}, os.environ).ssh
-        settings = Settings(home=home, memory=True, grpc_address=None, web_address=None, ssh=ssh)
+        settings = Settings(home=home, memory=True, grpc_address=None, ssh=ssh)
         application = Application(settings)
         await application.start()
         try:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 FLAGS = (
     ("home", "DIR", "where it lives: token, socket, database, spools; $SIGHTLINE_HOME, else ~/.local/state/sightline"),
     ("grpc-address", "HOST:PORT", "where it listens beside its socket, or `none`; $SIGHTLINE_GRPC_ADDRESS, else 127.0.0.1:7411"),
-    ("web-address", "HOST:PORT", "where the bridge for browsers listens; $SIGHTLINE_WEB_ADDRESS, else 127.0.0.1:7412"),
     ("token-file", "FILE", "the token that callers over TCP must show; $SIGHTLINE_TOKEN_FILE, else `token` in the home"),
     ("max-session-bytes", "SIZE", "how large a session's log may grow, or `none`; $SIGHTLINE_MAX_SESSION_BYTES, else 4GiB"),
     ("max-total-bytes", "SIZE", "how large all logs may grow, or `none`; $SIGHTLINE_MAX_TOTAL_BYTES, else 20GiB"),
@@ -31,7 +30,8 @@ FLAGS = (
 )
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """What a server is told."""
     for name, metavar, meaning in FLAGS:
         parser.add_argument(f"--{name}", metavar=metavar, help=meaning)
     parser.add_argument("--memory", action="store_true", help="keep logs in memory only: nothing is there after a restart")
@@ -45,20 +45,21 @@ async def _serve(chosen: argparse.Namespace) -> int:
     from sightline_server.errors import StartupError  # noqa: PLC0415
 
     try:
-        settings = _settings(chosen)
-        _log(chosen.verbose)
+        settings = settings_of(chosen)
+        log_to_stderr(chosen.verbose)
         application = Application(settings)
         await application.start()
     except StartupError as error:
         raise Complaint(str(error)) from error
     serving = asyncio.create_task(application.serve_until_signal())
     await asyncio.sleep(0)  # it heeds signals from here on: whoever reads that it listens may end it
-    _greet(settings, _address(settings, application.port))
+    greet("Sightline listens", listens(settings, application.port), ends(settings))
     await serving
     return codes.OK
 
 
-def _settings(chosen: argparse.Namespace) -> Settings:
+def settings_of(chosen: argparse.Namespace) -> Settings:
+    """The settings that the flags, the environment and the file make. Raises a `StartupError`."""
     from dataclasses import replace  # noqa: PLC0415
 
     from sightline_server.settings import load  # noqa: PLC0415
@@ -68,7 +69,8 @@ def _settings(chosen: argparse.Namespace) -> Settings:
     return replace(settings, memory=True) if chosen.memory else settings
 
 
-def _log(verbose: bool) -> None:
+def log_to_stderr(verbose: bool) -> None:
+    """Warnings, or everything."""
     import logging  # noqa: PLC0415
 
     logging.basicConfig(
@@ -81,25 +83,28 @@ def _log(verbose: bool) -> None:
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
-def _address(settings: Settings, port: int | None) -> str:
+def listens(settings: Settings, port: int | None) -> list[str]:
     """Where it listens: the port that it got may not be the one that was asked for (0: any)."""
     from dataclasses import replace  # noqa: PLC0415
 
-    return "" if settings.grpc_address is None or port is None else str(replace(settings.grpc_address, port=port))
+    lines = [f"  on the socket  {settings.socket}"]
+    if settings.grpc_address is not None and port is not None:
+        lines.append(f"  on TCP         {replace(settings.grpc_address, port=port)} (token in {settings.token_path})")
+    return lines
 
 
-def _greet(settings: Settings, address: str) -> None:
-    """What somebody who has just started it wants to know; on stderr, since stdout is for output."""
-    colour = people.wants_colour(sys.stderr)
-    lines = [people.paint("Sightline listens", "bold", colour), f"  on the socket  {settings.socket}"]
-    if address:
-        lines.append(f"  on TCP         {address} (token in {settings.token_path})")
-    lines += [
+def ends(settings: Settings) -> list[str]:
+    """What somebody who has just started it does next."""
+    return [
         f"Its home is {settings.home}. Ctrl-C ends the server; what it follows goes on, and is followed again at the next start.",
         "From another terminal: `sightline run -- CMD`, `sightline adopt`, `sightline ls`.",
-        "",
     ]
-    sys.stderr.write("\n".join(lines))
+
+
+def greet(title: str, *paragraphs: list[str]) -> None:
+    """What somebody who has just started something wants to know; on stderr, since stdout is for output."""
+    colour = people.wants_colour(sys.stderr)
+    sys.stderr.write("\n".join([people.paint(title, "bold", colour), *(line for lines in paragraphs for line in lines), ""]))
     sys.stderr.flush()
 
 
@@ -107,15 +112,16 @@ SERVE = Command(
     name="serve",
     summary="Start the server, in the foreground.",
     when="""\
-One server for each home. It listens on a Unix socket that only you can use, and on a TCP port of this machine
-that asks for a token. Each setting is a flag, else a variable SIGHTLINE_*, else a line of the TOML file. SIGTERM and
-Ctrl-C end it in order; sessions outlive it, and the next server goes on with them.""",
+One server for each home; `sightline up` starts one with the dashboard beside it. It listens on a Unix socket that
+only you can use, and on a TCP port of this machine that asks for a token. Each setting is a flag, else a variable
+SIGHTLINE_*, else a line of the TOML file. SIGTERM and Ctrl-C end it in order; sessions outlive it, and the next
+server goes on with them.""",
     examples=(
         ("sightline serve", "with the defaults"),
         ("sightline serve --home /tmp/try --grpc-address none", "one to try things on: its own home, no port"),
         ("SIGHTLINE_HOME=/tmp/try sightline ls", "how to reach that one"),
     ),
-    arguments=_arguments,
+    arguments=add_flags,
     run=_serve,
     remote=False,
 )
