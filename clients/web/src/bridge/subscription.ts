@@ -38,6 +38,9 @@ export interface Handlers {
   onLive?(live: boolean): void;
 }
 
+/** What a subscription needs of the client. */
+export type Caller = Pick<BridgeClient, "connection" | "open" | "grant" | "cancel">;
+
 const WINDOW = 1024 * 1024; // bytes of responses on the way at once
 const PIECE = 256; // events handed over at once
 const FIRST_PAUSE = 100; // ms before a stream that broke while the socket did not is asked for again
@@ -62,7 +65,7 @@ export class Subscription {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly client: BridgeClient,
+    private readonly client: Caller,
     request: MessageInitShape<typeof SubscribeRequestSchema>,
     private readonly handlers: Handlers,
     private readonly window = WINDOW,
