@@ -172,6 +172,14 @@ async def test_what_a_step_wrote_by_name_is_in_the_result_and_what_is_no_line_is
     assert [event.notice.code for event in kitchen.sink.of_kind("notice")] == ["result_skipped"]
 
 
+async def test_what_the_steps_left_is_told_when_they_are_done_where_a_command_follows(kitchen: Kitchen) -> None:
+    await kitchen.begin(script("echo id=7 >>$SIGHTLINE_RESULT"), script("echo port=80 >>$SIGHTLINE_RESULT"), command=True)
+    await kitchen.sink.ending()
+    first, last = (event.step_finished for event in kitchen.sink.of_kind("step_finished"))
+    assert not first.labels
+    assert last.labels == {"project": "p", "id": "7", "name": "recipe", "port": "80"}
+
+
 @pytest.mark.parametrize("instead", ["rm $SIGHTLINE_RESULT", "rm $SIGHTLINE_RESULT; mkfifo $SIGHTLINE_RESULT"])
 async def test_a_result_that_is_no_file_any_more_holds_nothing_up(kitchen: Kitchen, instead: str) -> None:
     await kitchen.begin(script(instead))

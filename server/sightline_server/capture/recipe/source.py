@@ -254,6 +254,10 @@ class RecipeSource:
         took.FromMicroseconds(round(end.seconds * 1e6))
         allowed = bool(end.failure) and self._judge(number, step) is None
         finished = StepFinished(step=step.source, exit_code=end.exit_code, duration=took, failure_allowed=allowed)
+        if number == len(self._plan.steps) and self._plan.has_command and self._judge(number, step) is None:
+            finished.labels.update(
+                self._left_behind(self._plan.results(whole=True)[0])
+            )  # whoever made the session waits for them now
         await self._reach(Event(step_finished=finished), 2 * number)
 
     async def _notice(self, once: str, code: str, text: str) -> None:
@@ -332,8 +336,11 @@ class RecipeSource:
         written, skipped = self._plan.results(whole=ending.exit_code is not None)
         if skipped:
             await self._notice("result.notice", "result_skipped", f"in ${RESULT_VARIABLE}, left out: " + "; ".join(skipped[:10]))
+        return self._left_behind(written)
+
+    def _left_behind(self, written: Mapping[str, str]) -> dict[str, str]:
         known = {"id": self._sink.session_id, "name": self._sink.session_name}
         made = self._plan.worktree(len(self._plan.steps) + 1)
-        if made is not None and os.path.isdir(made.path):  # noqa: ASYNC240 - one look
+        if made is not None and os.path.isdir(made.path):
             known |= {"worktree": made.path, "branch": made.branch}
         return {**self._record.labels, **known, **written}
