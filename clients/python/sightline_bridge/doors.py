@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from sightline_bridge.errors import BadHost, BadOrigin
 
@@ -27,7 +28,8 @@ class Doors:
 
     Args:
         addresses: where it listens, host and port.
-        origins: further pages that may come in, exactly as browsers write them: `https://example.org:8443`.
+        origins: further pages that may come in, exactly as browsers write them: `https://example.org:8443`. A page of this
+            machine, such as `http://localhost:9000`, also admits its name as `Host`: what `ssh -L 9000:127.0.0.1:7412` makes of it.
     """
 
     def __init__(self, addresses: Iterable[tuple[str, int]], origins: Iterable[str] = ()) -> None:
@@ -35,6 +37,8 @@ class Doors:
             f"{name}:{port}".lower() for host, port in addresses for name in (host, *(LOOPBACK_NAMES if is_loopback(host) else ()))
         }
         self._named = frozenset(origins)
+        # Loopback names alone: no other site's DNS can be pointed at this machine by those.
+        self._hosts |= {parts.netloc.lower() for parts in map(urlsplit, self._named) if is_loopback(parts.hostname or "")}
         self._origins = self._named | {f"http://{host}" for host in self._hosts}
 
     def check(self, host: str | None, origin: str | None) -> None:
@@ -45,10 +49,15 @@ class Doors:
             BadOrigin: it comes from another page.
         """
         if host is None or host.lower() not in self._hosts:
-            raise BadHost(host or "")
+            raise BadHost(host or "", here=is_loopback(_name(host or "")))
         if origin is not None and origin not in self._origins:
             raise BadOrigin(origin)
 
     def is_named(self, origin: str) -> bool:
         """Whether a page was named to come in, so that its browser has to be told (CORS)."""
         return origin in self._named
+
+
+def _name(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host

@@ -29,8 +29,9 @@ class BadHost(Refused):
     status = 403
     reason = "BAD_HOST"
 
-    def __init__(self, host: str) -> None:
-        super().__init__(f"this bridge is not called {host!r}: open it by the address that `sightline up` prints")
+    def __init__(self, host: str, *, here: bool = False) -> None:
+        hint = f", or start it with --allow-origin http://{host} where that port is forwarded to it" if here else ""
+        super().__init__(f"this bridge is not called {host!r}: open it by the address that `sightline up` prints{hint}")
 
 
 class BadOrigin(Refused):
