@@ -1,4 +1,4 @@
-"""A door of the test's own before a server's TCP port, whose connections can be reset: the network at its worst."""
+"""A door of the test's own before a server's TCP port, whose connections can be reset, or fall silent: the network at its worst."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ PIECE_BYTES = 65536
 
 
 class Proxy:
-    """Listens on a loopback port and passes on, in a thread of its own."""
+    """Listens on a loopback port and passes on, in a thread of its own.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        port: where it passes on to; 0: told later, by `port`.
+        host: the same.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.accepted = 0
-        self._port = port
+        self.port = port
+        self._host = host
+        self._refuses = False
+        self._way = Way()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
@@ -40,6 +48,20 @@ class Proxy:
     def reset(self) -> None:
         """Resets every connection, at both ends."""
         self._do(self._reset())
+
+    def cut(self) -> None:
+        """Resets every connection, and each new one at once, until `mend`."""
+        self._refuses = True
+        self.reset()
+
+    def silence(self) -> None:
+        """Passes nothing on any more on the connections that are open, and resets none: neither end is told. New ones work."""
+        self._way.open = False
+        self._way = Way()
+
+    def mend(self) -> None:
+        """New connections work again."""
+        self._refuses = False
 
     def close(self) -> None:
         """Resets everything and listens no more."""
@@ -65,25 +87,45 @@ class Proxy:
         assert task is not None
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
-        self._ends |= {to_client, to_server}
+        ends = [to_client]
         try:
-            await asyncio.gather(pass_on(from_client, to_server), pass_on(from_server, to_client))
+            if self._refuses:
+                return
+            from_server, to_server = await asyncio.open_connection(self._host, self.port)
+            ends.append(to_server)
+            self._ends |= set(ends)
+            way = self._way
+            await asyncio.gather(pass_on(from_client, to_server, way), pass_on(from_server, to_client, way))
+        except OSError:
+            pass  # nobody listens there: the client learns it by the end of its connection
         finally:
-            for end in (to_client, to_server):
+            for end in ends:
                 end.close()
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
-            self._ends -= {to_client, to_server}
+            self._ends -= set(ends)
 
 
-async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Until either end is gone; the other end learns it."""
+class Way:
+    """What some connections go through.
+
+    Attributes:
+        open: what is sent arrives; else it is lost.
+    """
+
+    def __init__(self) -> None:
+        self.open = True
+
+
+async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, way: Way) -> None:
+    """Until either end is gone; the other end learns it, if the way is open."""
     with contextlib.suppress(OSError):
         while data := await source.read(PIECE_BYTES):
-            sink.write(data)
-            await sink.drain()
-        sink.write_eof()
+            if way.open:
+                sink.write(data)
+                await sink.drain()
+        if way.open:
+            sink.write_eof()
 
 
 @contextmanager
