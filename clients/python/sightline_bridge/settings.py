@@ -71,8 +71,11 @@ def load(
 
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 0xFFFF:
+    is_name = bool(host) and (":" not in host or host == f"[{host[1:-1]}]")
+    if not colon or not is_name or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
         raise ValueError(f"{text!r} is no address: write HOST:PORT, such as {DEFAULT_ADDRESS}")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError(f"{text!r} is no address: write it as [::1]:{port}, as browsers do")
     if not is_loopback(host):
         raise ValueError(
             f"{text} can be reached from other machines, and the bridge speaks no TLS: what it sends could be read on the way. "
@@ -82,7 +85,10 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _origin(text: str) -> str:
+    """An origin that a browser would write just so: others would never match, and admit nobody."""
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in {None, {"http": 80, "https": 443}.get(parts.scheme)} else f":{parts.port}"
+    if parts.scheme not in {"http", "https"} or not host or text != f"{parts.scheme}://{host}{port}":
         raise ValueError(f"{text!r} is no origin: write it as browsers do, such as https://example.org:8443, without a path")
     return text

@@ -17,13 +17,17 @@ adopt       adopt, release
 replay      replay; `replaying` is it at work, `playing` the time it takes
 export      export; `saving` makes files that appear whole
 import_     import; `reading` opens recordings
+up          up; `lifeline` is between it and its bridge
 serve       serve
-doctor      doctor; `checks` look, `cleaning` removes
+bridge      bridge; `whereabouts` is where it is
+open_       open
+doctor      doctor; `checks` and `checks_web` look, `cleaning` removes
 completion  completion
 hook        hook; `hooks` is what happens then
 
 recordings  the formats of recordings: asciicast, typescript, JSON lines, text
 meter       how far long work is, on one line of a terminal
+staying     for a program that stays in the foreground
 reach       the way to a server: the one that runs, or one in this process
 follow      the loop that shows a subscription to its end
 printing    what a stream of events looks like: bytes, prefixed lines, JSON

@@ -59,6 +59,8 @@ def fail(check: str, text: str, mend: str) -> Finding:
 
 async def examine() -> list[Finding]:
     """Every check, in the order of what depends on what."""
+    from sightline_cli.checks_web import web  # noqa: PLC0415
+
     try:
         settings = load({}, os.environ)
     except StartupError as error:
@@ -68,6 +70,7 @@ async def examine() -> list[Finding]:
     for check in checks:
         findings += check(settings)
     findings += await server(settings)
+    findings += await web(settings)
     return [*findings, *leftovers(), *inotify(), *versions()]
 
 
@@ -265,7 +268,7 @@ def versions() -> Iterable[Finding]:
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
     found = [f"Python {platform.python_version()}"]
-    for name in ("sightline", "grpcio", "protobuf", "libtmux"):
+    for name in ("sightline", "aiohttp", "grpcio", "protobuf", "libtmux"):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:

@@ -19,14 +19,17 @@ from sightline_server.capture.tmux import pipe as tmux_pipe
 from sightline_server.capture.tmux.pane import Held
 from sightline_server.settings import Settings, load
 
+from sightline_cli import whereabouts
+
 GRACE = 3.0  # seconds between SIGTERM and SIGKILL
 TMUX_SECONDS = 5.0  # for an answer of tmux
 LOCK = "lock"
 OURS = (
     *(LOCK, "token", "sightline.sock", "sightline.db*", "search.db*", "directories.json", "spool"),
     *("tmux.sock", "tmux.conf", ".tmux.conf.new"),
+    *(whereabouts.NAME, whereabouts.PAGE),
 )
-"""What a server makes in its home. Anything else there is somebody's own, such as `config.toml`, and is not touched."""
+"""What a server and its bridge make in the home. Anything else is somebody's own, such as `config.toml`, and is not touched."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Left:
     Attributes:
         settings: those of the home that was looked at.
         server: the pid of the server that uses it; 0: none; -1: one that did not say.
+        bridge: the pid of the bridge that uses it; 0: none; -1: one that is just starting.
         running: what sessions started.
         piped: panes that we are on.
         has_tmux: our own tmux server runs.
@@ -73,6 +77,7 @@ class Left:
 
     settings: Settings
     server: int
+    bridge: int = 0
     running: list[Running] = field(default_factory=list)
     piped: list[Piped] = field(default_factory=list)
     has_tmux: bool = False
@@ -121,6 +126,8 @@ def look() -> Left:
     """What there is of ours for the home that the environment names. Changes nothing."""
     settings = load({}, os.environ)
     left = Left(settings, holder(settings))
+    if found := whereabouts.find(settings.home):
+        left.bridge = found.pid or -1
     if left.server:
         return left
     left.has_tmux = _tmux(str(settings.tmux_socket), "list-sessions") is not None

@@ -54,6 +54,8 @@ async def _clean(chosen: argparse.Namespace) -> int:
     left = cleaning.look()
     if left.server:
         raise Complaint(f"a server uses {left.home} (pid {left.server}): stop it first, then clean")
+    if left.bridge:
+        raise Complaint(f"a bridge uses {left.home} (pid {left.bridge}): stop it first, then clean")
     if not left.things:
         print(f"there is nothing of ours in {left.home}, and no pane is followed")
         return codes.OK
@@ -79,10 +81,10 @@ DOCTOR = Command(
     name="doctor",
     summary="Say what is wrong with this installation, and how to mend it.",
     when="""\
-Looks at the home and its modes, the server and its lock, the token, tmux, the database, disk space, limits of
-the system, and what is left over from a server that is gone. The exit code is 1 when something does not work.
+Looks at the home and its modes, the token, the database, disk space, tmux, the server, the bridge and its pages, limits
+of the system, and what is left over from a server that is gone. The exit code is 1 when something does not work.
 `--clean` removes everything that Sightline ever put on panes and on the disk, logs included: it asks first, and
-refuses while a server runs.""",
+refuses while a server or a bridge runs.""",
     examples=(
         ("sightline doctor", "when something does not work"),
         ("sightline doctor --clean", "before you uninstall it"),

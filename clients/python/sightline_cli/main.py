@@ -29,6 +29,7 @@ from sightline_cli import (
     hook,
     import_,
     keeping,
+    open_,
     publish,
     replay,
     run,
@@ -50,20 +51,8 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("steer it", (steer.SEND, answer.ANSWER, steer.INTERRUPT, steer.RESIZE)),
     ("end it", (endings.STOP, adopt.RELEASE, endings.RM)),
     ("its past", (search.SEARCH, replay.REPLAY, export.EXPORT, import_.IMPORT, decode.DECODE)),
-    (
-        "the server",
-        (
-            up.UP,
-            serve.SERVE,
-            bridge.BRIDGE,
-            keeping.DF,
-            keeping.GC,
-            keeping.METRICS,
-            hook.HOOK,
-            doctor.DOCTOR,
-            completion.COMPLETION,
-        ),
-    ),
+    ("the server and its dashboard", (up.UP, open_.OPEN, serve.SERVE, bridge.BRIDGE)),
+    ("their upkeep", (keeping.DF, keeping.GC, keeping.METRICS, hook.HOOK, doctor.DOCTOR, completion.COMPLETION)),
 )
 
 OVERVIEW = """\
@@ -71,6 +60,7 @@ Sightline keeps a line of sight to everything that runs in your terminals: it ca
 session into one ordered, durable log, and serves that log, live and past.
 
   sightline up                       start the server and its dashboard (in a terminal of its own)
+  sightline open                     the dashboard, in the browser
   sightline run -- make -j2          run a command as a session and follow it
   sightline run --tty -- bash        the same in a terminal of its own
   sightline adopt                    what runs already and could be followed

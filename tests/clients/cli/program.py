@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import select
@@ -27,6 +28,13 @@ def until(holds: Callable[[], object], what: str) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {BOUND:.0f} s")
         time.sleep(0.02)
+
+
+def address_in(said: bytes) -> str:
+    """The address with a ticket that stands in what was printed."""
+    match = re.search(rb"http://\S+#ticket=\S+", said)
+    assert match is not None, said
+    return match[0].decode()
 
 
 def runs(pid: int) -> bool:
@@ -179,6 +187,7 @@ class Sightline:
         self.env |= {
             "SIGHTLINE_HOME": str(home),
             "SIGHTLINE_GRPC_ADDRESS": "127.0.0.1:0",
+            "SIGHTLINE_WEB_ADDRESS": "127.0.0.1:0",
             "TMUX_TMPDIR": str(home.parent),
             "LC_ALL": "C.UTF-8",
         }
@@ -212,6 +221,22 @@ class Sightline:
         self.server = self.start("serve")
         self.server.expect(b"Sightline listens", 2)
 
+    def up(self, *words: str) -> str:
+        """Starts server and bridge, and waits until both listen: the address that logs in once."""
+        self.server = self.start("up", *words)
+        self.server.expect(b"Its home is", 2)
+        return address_in(self.server.kept[2])
+
+    def bridge_file(self) -> dict[str, object]:
+        """What a bridge has written down of itself."""
+        found = json.loads((self.home / "bridge.json").read_text())
+        assert isinstance(found, dict)
+        return found
+
+    def bridge_pid(self) -> int:
+        """The bridge's process."""
+        return int(str(self.bridge_file()["pid"]))
+
     def kill_server(self) -> None:
         """As the kernel does when memory is short."""
         assert self.server is not None
@@ -225,8 +250,6 @@ class Sightline:
 
     def state(self, session: str) -> str:
         """The state of a session, such as `SESSION_STATE_ENDED`."""
-        import json  # noqa: PLC0415
-
         return str(json.loads(self.out("show", session, "--json"))["state"])
 
     def leave(self) -> None:
