@@ -1,7 +1,7 @@
-"""The dashboard in Debian's Chromium: `visitor` opens watched pages, `page` is one that is logged in, `place` what they are pages of.
+"""The dashboard in Debian's Chromium: `visitor` opens watched pages, `page` is one that is logged in, `place` serves them.
 
-Server, bridge and browser live for a module; whoever kills one of them brings it
-back. Playwright's loop must not outlive a module: other modules of the same process have loops of their own.
+Server, bridge and browser live for a module; whoever kills one of them brings it back. Playwright's loop must not outlive a
+module: other modules of the same process have loops of their own.
 """
 
 from __future__ import annotations

@@ -46,6 +46,7 @@ export class Sessions {
 
   /** Begins to follow; returns how to stop that. */
   start(): () => void {
+    const ask = () => void this.refresh().catch(() => undefined); // the connection's state says why; asked again when the stream goes on
     this.#subscription = this.client.subscribe(
       { sessions: ["*"], start: { case: "latest", value: {} }, filter: { kinds: KINDS }, heartbeatInterval: HEARTBEAT },
       {
@@ -59,10 +60,10 @@ export class Sessions {
           }
           this.#put(moved);
         },
-        onLive: (live) => live && void this.refresh(),
+        onLive: (live) => live && ask(),
       },
     );
-    void this.refresh();
+    ask();
     return () => this.#subscription?.close();
   }
 
