@@ -6,7 +6,7 @@ import type { Session } from "../gen/sightline/v1/session_pb";
 import { href } from "../stores/route";
 import { useServices } from "../stores/services";
 import { bytes, clock, moment } from "../ui/format";
-import { type ChangedFile, type Changes, fold, NONE, newestFirst } from "./changes";
+import { type ChangedFile, type Changes, fold, NONE, newestFirst, within } from "./changes";
 import styles from "./FilesView.module.css";
 
 const ROW = 34; // pixels
@@ -114,8 +114,8 @@ function Rows({
                 {WORDS[file.change]}
               </span>
               <a className={styles.path} href={href({ session: session.id, view: "activity", seq: file.seq })} title={file.path}>
-                <bdi>{file.path}</bdi>
-                {file.oldPath ? <span className={styles.soft}> from {file.oldPath}</span> : null}
+                <bdi>{within(session.cwd, file.path)}</bdi>
+                {file.oldPath ? <span className={styles.soft}> from {within(session.cwd, file.oldPath)}</span> : null}
               </a>
               <span className={styles.soft}>{file.count > 1 ? `${file.count}×` : ""}</span>
               <span className={styles.size}>{file.change === FileChange.DELETED ? "" : bytes(file.size)}</span>

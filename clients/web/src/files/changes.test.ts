@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { Entry } from "../bridge/entries";
 import { type EventSchema as _Schema, EventSchema, FileChange } from "../gen/sightline/v1/event_pb";
-import { fold, NONE, newestFirst } from "./changes";
+import { fold, NONE, newestFirst, within } from "./changes";
 
 type Payload = NonNullable<Parameters<typeof create<typeof _Schema>>[1]>;
 let seq = 0n;
@@ -48,3 +48,10 @@ test("what the watcher only counted is told, other notices are not its", () => {
   ]);
   expect(changes.notices).toEqual(["9800 more files changed"]);
 });
+
+test.each([
+  ["/work/shop", "/work/shop/src/a.py", "src/a.py"],
+  ["/work/shop/", "/work/shop/a.py", "a.py"],
+  ["/work/shop", "/work/shopping/a.py", "/work/shopping/a.py"],
+  ["", "/a.py", "/a.py"],
+])("seen from %j, %s is %s", (directory, path, seen) => expect(within(directory, path)).toBe(seen));

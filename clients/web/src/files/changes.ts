@@ -70,3 +70,9 @@ export function newestFirst(changes: Changes, filter: string): ChangedFile[] {
   const fits = (file: ChangedFile) => words.every((word) => file.path.toLowerCase().includes(word));
   return [...changes.files.values()].filter(fits).reverse();
 }
+
+/** A path as it is seen from a directory that it is in; else as it is. */
+export function within(directory: string, path: string): string {
+  const root = directory.endsWith("/") ? directory : `${directory}/`;
+  return directory !== "" && path.startsWith(root) ? path.slice(root.length) : path;
+}
