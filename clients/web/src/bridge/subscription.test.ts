@@ -146,6 +146,32 @@ describe("a subscription", () => {
     subscription.close();
   });
 
+  test("tells nothing more, and lets no more come, until what was told is taken", async () => {
+    const log = new Log(6);
+    let take = () => {};
+    const seqs: number[] = [];
+    const taking: Handlers["onEntries"] = (entries) => {
+      seqs.push(...entries.map((entry) => entry.seq));
+      return new Promise<void>((resolve) => {
+        take = resolve;
+      });
+    };
+    const { told, subscription } = notes(log, { onEntries: taking });
+    await until(() => seqs.length === 3);
+    log.connection.set({ status: "waiting", since: 0, retryAt: 0, attempts: 1 });
+    log.end(connectionLost());
+    log.mend();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect({ seqs, told, granted: log.granted.length }).toEqual({ seqs: [1, 2, 3], told: ["header build"], granted: 1 });
+    expect(subscription.cursors[0]?.seq).toBe(0n); // not taken: it would come again
+    take();
+    await until(() => seqs.length === 6);
+    take();
+    await until(() => told.includes("caught up"));
+    expect(seqs).toEqual([1, 2, 3, 4, 5, 6]);
+    subscription.close();
+  });
+
   test("of another incarnation of the log says so and begins anew", async () => {
     const log = new Log(4);
     const { told, subscription } = notes(log);

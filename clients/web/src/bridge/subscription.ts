@@ -19,16 +19,22 @@ import { type Entry, entriesOf } from "./entries";
 import { type CallError, Code } from "./errors";
 import { takeTurns } from "./turns";
 
+/**
+ * What a handler returns counts only when it is a promise, for one that needs longer: nothing more is told, and once the window is full no more
+ * comes, until it is fulfilled. It must not be rejected.
+ */
+export type Taken = unknown;
+
 /** What a stream tells. All of it comes in order; `onEntries` in pieces of at most 256. */
 export interface Handlers {
-  onEntries(entries: Entry[]): void;
+  onEntries(entries: Entry[]): Taken;
   /** A session that the stream will carry; once for each, also over resumes. */
-  onHeader?(header: Header): void;
-  onSnapshot?(snapshot: Snapshot): void;
+  onHeader?(header: Header): Taken;
+  onSnapshot?(snapshot: Snapshot): Taken;
   /** All that was there at the start has come; once for each session. */
-  onCaughtUp?(cursor: Cursor): void;
+  onCaughtUp?(cursor: Cursor): Taken;
   /** Events that will not come. */
-  onGap?(gap: Gap): void;
+  onGap?(gap: Gap): Taken;
   onHeartbeat?(heartbeat: Heartbeat): void;
   /** What came so far is of another incarnation of the log: forget it, everything comes anew. */
   onReset?(): void;
@@ -130,24 +136,29 @@ export class Subscription {
   #work(): void {
     if (this.#working) return;
     this.#working = true;
+    this.#takeTurns();
+  }
+
+  #takeTurns(): void {
     takeTurns(() => {
-      this.#working = !this.#over && this.#step();
+      const taken = this.#over ? undefined : this.#step();
+      if (taken instanceof Promise) {
+        void taken.then(() => this.#takeTurns());
+        return false;
+      }
+      this.#working = !this.#over && (this.#piece !== undefined || this.#queue.length > 0);
       if (!this.#working && !this.#over && this.#ended !== undefined) this.#judge(this.#ended.error);
       return this.#working;
     });
   }
 
-  /** Hands a piece over; false: there is nothing left to hand over. */
-  #step(): boolean {
+  /** Hands a piece over. */
+  #step(): Taken {
     if (this.#piece === undefined) {
       const body = this.#queue.shift();
-      if (body === undefined) return false;
+      if (body === undefined) return undefined;
       const entries = entriesOf(body);
-      if (entries === undefined) {
-        this.#sign(body);
-        this.#done(body.length);
-        return this.#queue.length > 0;
-      }
+      if (entries === undefined) return then(this.#sign(body), () => this.#done(body.length));
       this.#piece = entries[Symbol.iterator]();
       this.#pieceSize = body.length;
     }
@@ -158,15 +169,11 @@ export class Subscription {
       if (found.length === PIECE) break;
       next = this.#piece.next();
     }
-    if (found.length > 0) {
-      this.handlers.onEntries(found);
+    if (next.done === true) this.#piece = undefined;
+    return then(found.length > 0 ? this.handlers.onEntries(found) : undefined, () => {
       for (const entry of found) this.#advance(entry);
-    }
-    if (next.done === true) {
-      this.#piece = undefined;
-      this.#done(this.#pieceSize);
-    }
-    return this.#piece !== undefined || this.#queue.length > 0;
+      if (next.done === true) this.#done(this.#pieceSize);
+    });
   }
 
   #done(size: number): void {
@@ -178,46 +185,49 @@ export class Subscription {
     if (cursor !== undefined) cursor.seq = BigInt(entry.seq);
   }
 
-  #sign(body: Uint8Array): void {
+  #sign(body: Uint8Array): Taken {
     const { sign } = fromBinary(SubscribeResponseSchema, body);
     switch (sign.case) {
       case "header": {
         this.handlers.onLive?.(true);
         this.#pause = FIRST_PAUSE;
         const { session, cursor } = sign.value;
-        if (session === undefined || cursor === undefined || this.#cursors.has(session.id)) return;
+        if (session === undefined || cursor === undefined || this.#cursors.has(session.id)) return undefined;
         this.#headers += 1;
         this.#cursors.set(session.id, { ...cursor });
-        this.handlers.onHeader?.(sign.value);
-        return;
+        return this.handlers.onHeader?.(sign.value);
       }
-      case "snapshot":
-        this.handlers.onSnapshot?.(sign.value);
-        return;
+      case "snapshot": {
+        const cursor = this.#cursors.get(sign.value.sessionId);
+        const screen = sign.value;
+        return then(this.handlers.onSnapshot?.(screen), () => {
+          if (cursor !== undefined && screen.asOfSeq > cursor.seq) cursor.seq = screen.asOfSeq;
+        });
+      }
       case "caughtUp": {
         const { cursor } = sign.value;
-        if (cursor === undefined) return;
+        if (cursor === undefined) return undefined;
         this.#cursors.set(cursor.sessionId, { ...cursor });
-        if (this.#caughtUp.has(cursor.sessionId)) return;
+        if (this.#caughtUp.has(cursor.sessionId)) return undefined;
         this.#caughtUp.add(cursor.sessionId);
-        this.handlers.onCaughtUp?.(cursor);
-        return;
+        return this.handlers.onCaughtUp?.(cursor);
       }
       case "gap": {
         const cursor = this.#cursors.get(sign.value.sessionId);
         if (cursor !== undefined && sign.value.lastSeq > cursor.seq) cursor.seq = sign.value.lastSeq;
-        this.handlers.onGap?.(sign.value);
-        return;
+        return this.handlers.onGap?.(sign.value);
       }
       case "heartbeat":
         for (const { cursor } of sign.value.positions) {
           if (cursor !== undefined && this.#cursors.has(cursor.sessionId)) this.#cursors.set(cursor.sessionId, { ...cursor });
         }
         this.handlers.onHeartbeat?.(sign.value);
-        return;
+        return undefined;
       case "end":
         this.#reason = sign.value.reason;
-        return;
+        return undefined;
+      default:
+        return undefined;
     }
   }
 
@@ -267,3 +277,6 @@ export class Subscription {
     this.#piece = undefined;
   }
 }
+
+/** Does `next` when something was taken: now, unless that needs longer. */
+const then = (taken: Taken, next: () => void): Taken => (taken instanceof Promise ? taken.then(next) : next());
