@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
-from support.browsing import Visitor, chromium
+from playwright.sync_api import Browser, Page, Playwright
+from support.browsing import Visitor, chromium, driving
 from support.dashboard import Dashboard, dashboard
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
+def playwright() -> Iterator[Playwright]:
+    with driving() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with chromium(playwright) as made:
         yield made
 
 

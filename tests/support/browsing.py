@@ -49,15 +49,17 @@ VIOLATIONS = (
 
 
 @contextlib.contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """A browser for the length of a block; skips the test, saying why, where there is none."""
+def driving() -> Iterator[Playwright]:
+    """What drives browsers, for the length of a block; skips the test, saying why, where there is none."""
     if not CHROMIUM:
         pytest.skip("there is no chromium on the PATH: scripts/setup --dev installs it")
     with sync_playwright() as playwright:
-        yield from _launched(playwright, flags)
+        yield playwright
 
 
-def _launched(playwright: Playwright, flags: tuple[str, ...]) -> Iterator[Browser]:
+@contextlib.contextmanager
+def chromium(playwright: Playwright, *flags: str) -> Iterator[Browser]:
+    """A browser for the length of a block."""
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
     try:
         yield browser
@@ -70,13 +72,15 @@ class Watch:
     """What went wrong in pages.
 
     Attributes:
-        home: where all requests are to go, `127.0.0.1:PORT`.
+        homes: where all requests are to go, `127.0.0.1:PORT`.
         allowed: patterns of the console's messages that are meant to come.
+        passed: those of them that came.
         seen: what went wrong.
     """
 
-    home: str
+    homes: list[str]
     allowed: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
     def allow(self, *patterns: str) -> None:
@@ -92,15 +96,19 @@ class Watch:
         context.on("page", lambda page: page.on("websocket", self._websocket))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not any(re.search(pattern, message.text) for pattern in self.allowed):
-            self.seen.append(f"console: {message.text}")
+        if message.type not in {"error", "warning"}:
+            return
+        if any(re.search(pattern, message.text) for pattern in self.allowed):
+            self.passed.append(message.text)
+        else:
+            self.seen.append(f"console: {message.text} ({message.location['url']})")
 
     def _request(self, request: Request) -> None:
-        if urlsplit(request.url).netloc != self.home and not request.url.startswith(("data:", "blob:")):
+        if urlsplit(request.url).netloc not in self.homes and not request.url.startswith(("data:", "blob:")):
             self.seen.append(f"request to {request.url}")
 
     def _websocket(self, socket: WebSocket) -> None:
-        if urlsplit(socket.url).netloc != self.home:
+        if urlsplit(socket.url).netloc not in self.homes:
             self.seen.append(f"socket to {socket.url}")
 
 
@@ -113,7 +121,7 @@ class Visitor:
     """
 
     def __init__(self, browser: Browser, place: Dashboard) -> None:
-        self.watch = Watch(urlsplit(place.url).netloc)
+        self.watch = Watch([urlsplit(place.url).netloc])
         self._browser = browser
         self._place = place
         self._contexts: list[BrowserContext] = []

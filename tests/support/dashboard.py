@@ -116,10 +116,19 @@ class Dashboard:
 
     def ticket_url(self, path: str = "/") -> str:
         """The address of a page that logs in once."""
+        return f"{self.url}{path}#ticket={loads(self.ask('POST', '/api/ticket'))['ticket']}"
+
+    def metric(self, name: str) -> float:
+        """A number of `/metrics`."""
+        lines = self.ask("GET", "/metrics").decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.split()[0] == name)
+
+    def ask(self, method: str, path: str) -> bytes:
+        """What the bridge answers, asked beside the line."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        request = urllib.request.Request(self.bridge.url + "/api/ticket", method="POST", headers=headers)
+        request = urllib.request.Request(self.bridge.url + path, method=method, headers=headers)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return f"{self.url}{path}#ticket={loads(answer.read())['ticket']}"
+            return bytes(answer.read())
 
     def shell(self, name: str = "", *, columns: int = 80, rows: int = 24, **env: str) -> Session:
         """A session with a bash whose prompt is `here$ `."""
