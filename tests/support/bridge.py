@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 from google.protobuf import json_format
 from sightline.client import Client
 from sightline.target import find
 from sightline.v1.bridge_pb2 import ClientFrame, ServerFrame
+from sightline_bridge import pages
 from sightline_bridge import settings as bridge_settings
 from sightline_bridge.app import Bridge
+from sightline_bridge.limits import Limits
 from support.server import PATIENCE, ServerProcess
 
 BINARY, JSON = "sightline.v1.protobuf", "sightline.v1.json"
@@ -135,6 +139,8 @@ async def bridging(
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
+    allowed: Limits | None = None,
+    dashboard: Path = pages.ROOT,
 ) -> AsyncIterator[RunningBridge]:
     """A bridge for the length of a block.
 
@@ -146,10 +152,12 @@ async def bridging(
         environ: further variables, for what dialects are told by them.
         clock: the bridge's.
         wall: the bridge's, since 1970.
+        allowed: of sockets.
+        dashboard: the built pages.
     """
     told = {"SIGHTLINE_HOME": str(server.home), "PATH": server.environ["PATH"], **(environ or {})}
     found = bridge_settings.load(told, addresses=addresses, origins=origins, open_dialects=open_dialects)
-    bridge = Bridge(found, clock=clock, wall=wall)
+    bridge = Bridge(found, clock=clock, wall=wall, allowed=allowed, dashboard=dashboard)
     async with Client(find(server.target, None, told)) as client, aiohttp.ClientSession() as http:
         await bridge.start()
         try:
@@ -157,3 +165,59 @@ async def bridging(
             yield RunningBridge(bridge, server, client, http, f"http://{host}:{port}", found.token)
         finally:
             await bridge.close()
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\n"])*)"(,|$)')
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)")
+
+
+def parsed(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """What a strict reader of Prometheus's text format makes of it: values by name and labels. Fails where it breaks a rule."""
+    assert text.endswith("\n")
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    kinds: dict[str, str] = {}
+    current = ""
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            current = line.split(" ")[2]
+            assert NAME.fullmatch(current), line
+            assert current not in kinds, f"{current} comes in two places"
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert (name, kind in {"counter", "gauge", "untyped"}) == (current, True), line
+            kinds[name] = kind
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match, line
+            name, labels, value = match.groups()
+            assert name == current, line
+            assert kinds[name] != "counter" or name.endswith("_total"), line
+            read = [LABEL.match(labels or "", at) for at in _starts(labels or "")]
+            pairs = tuple((one[1], _plain(one[2])) for one in read if one)
+            assert (name, pairs) not in found, f"twice: {line}"
+            found[name, pairs] = float(value)
+    return found
+
+
+def _starts(labels: str) -> Iterator[int]:
+    at = 0
+    while at < len(labels):
+        yield at
+        match = LABEL.match(labels, at)
+        assert match, labels
+        at = match.end()
+
+
+def _plain(value: str) -> str:
+    return re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), value)

@@ -7,7 +7,8 @@ passes      tickets and tokens; pure but for a clock and the token's file
 admission   a request or a socket shows its token
 calls       the service's calls by the names of the contract
 frames      the two forms of a frame, binary and JSON
-socket      one WebSocket: many calls at once, each with its credit
+wire        one WebSocket: room, signs of life, an end
+socket      one client of our own protocols: many calls at once, each with its credit
 pages       the dashboard's files, and what a browser may do with them
 metrics     what Prometheus reads
 limits      numbers, with their units

@@ -20,16 +20,19 @@ def shown(request: web.Request) -> str:
     return header.removeprefix(BEARER) if header.startswith(BEARER) else ""
 
 
-async def first_message(ws: web.WebSocketResponse, passes: Passes, token_in: Callable[[bytes | str], str]) -> bool:
+async def first_message(
+    ws: web.WebSocketResponse, passes: Passes, token_in: Callable[[bytes | str], str], seconds: float = limits.LOGIN_SECONDS
+) -> bool:
     """Waits for a socket's first message, which shows its token; closes it, saying why, where that does not come.
 
     Args:
         ws: the socket, accepted.
         passes: who is let in.
         token_in: finds the token in a message; empty: it has none.
+        seconds: for it to come.
     """
     try:
-        message = await asyncio.wait_for(ws.receive(), limits.LOGIN_SECONDS)
+        message = await asyncio.wait_for(ws.receive(), seconds)
     except TimeoutError:
         await ws.close(code=NOT_LOGGED_IN, message=b"not logged in: no first message came")
         return False

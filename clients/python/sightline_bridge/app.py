@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
+from pathlib import Path
 
 from aiohttp import web
 from sightline.client import Client
@@ -19,12 +21,14 @@ from sightline_bridge.context import Context
 from sightline_bridge.doors import Doors
 from sightline_bridge.errors import BadFrame, Refused, UnknownProtocol
 from sightline_bridge.frames import FORMS, Form
-from sightline_bridge.limits import Bucket
+from sightline_bridge.limits import Bucket, Limits
 from sightline_bridge.passes import Passes
 from sightline_bridge.settings import Settings
 from sightline_bridge.socket import Socket
 
 log = logging.getLogger(__name__)
+
+CONTEXT = web.AppKey("context", Context)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,14 +40,24 @@ class Bridge:
         settings: what it is told.
         clock: seconds, growing.
         wall: seconds since 1970.
+        allowed: of sockets.
+        dashboard: the built pages.
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        allowed: Limits | None = None,
+        dashboard: Path = pages.ROOT,
     ) -> None:
         self._settings = settings
         self._passes = Passes(settings.token, clock, wall)
         self._clock = clock
+        self._limits = allowed or Limits()
+        self._dashboard = dashboard
         self._runner: web.AppRunner | None = None
         self._context: Context | None = None
         self.addresses: list[tuple[str, int]] = []
@@ -55,12 +69,16 @@ class Bridge:
             OSError: an address is taken, or is none of this machine's.
         """
         client = Client(self._settings.target, options=limits.CHANNEL_OPTIONS)
-        connects = Bucket(limits.CONNECTS_PER_SECOND, limits.CONNECTS_AT_ONCE, self._clock)
+        connects = Bucket(limits.CONNECTS_PER_SECOND, self._limits.connects_at_once, self._clock)
         logins = Bucket(limits.LOGINS_PER_SECOND, 4 * limits.LOGINS_PER_SECOND, self._clock)
-        self._context = context = Context(self._settings, self._passes, client, Calls(client), connects, logins)
+        self._context = context = Context(self._settings, self._passes, client, Calls(client), connects, logins, self._limits)
         app = web.Application(middlewares=[self._answer], client_max_size=limits.MAX_BODY)
+        app[CONTEXT] = context
         _add_routes(app, context)
-        self._runner = runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        pages.add_routes(app, self._dashboard)
+        app.cleanup_ctx.append(_looking)
+        app.on_shutdown.append(lambda _app: context.close_sockets())
+        self._runner = runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=limits.SHUTDOWN_SECONDS)
         bound: list[socket.socket] = []
         try:
             # Bound before anything is served, so that the doors know their names when the first request comes.
@@ -83,33 +101,50 @@ class Bridge:
         return f"http://{host}:{port}/#ticket={self._passes.ticket()}"
 
     async def close(self) -> None:
-        """Tells every socket, and lets go of the server."""
-        if self._context is not None:
-            await self._context.close_sockets()
-            await self._context.client.close()
+        """Listens no more, tells every socket, gives calls under way a second, and lets go of the server."""
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._context is not None:
+            await self._context.client.close()
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The doors before every handler; what is refused said in one form; headers on every answer."""
         assert self._context is not None  # noqa: S101 - it listens
-        origin = request.headers.get("Origin")
+        origin = _header(request, "Origin")
         named = origin if origin is not None and self._doors.is_named(origin) else None
-        response: web.StreamResponse
         try:
-            self._doors.check(request.headers.get("Host"), origin)
+            self._doors.check(_header(request, "Host"), origin)
             response = web.Response(status=204) if request.method == "OPTIONS" and named else await handler(request)
         except Refused as error:
             self._context.counts.refused += 1
-            response = web.json_response({"reason": error.reason, "message": str(error)}, status=error.status)
+            response = _told(error.status, error.reason, str(error))
         except web.HTTPException as error:
-            response = error
+            response = _told(
+                error.status, error.reason.upper().replace(" ", "_"), f"{request.method} {request.path}: {error.reason}"
+            )
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+        except ConnectionError:
+            raise  # nobody is there to be answered
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            response = _told(500, "BRIDGE_FAILED", "the bridge failed: its log says why")
         if not response.prepared:
             response.headers.update(pages.HEADERS)
             if named:
                 response.headers.update(_cors(named))
         return response
+
+
+def _header(request: web.Request, name: str) -> str | None:
+    """A header; one that stands there twice is neither of the two."""
+    found = request.headers.getall(name, [])
+    return ", ".join(found) if found else None
+
+
+def _told(status: int, reason: str, message: str) -> web.StreamResponse:
+    return web.json_response({"reason": reason, "message": message}, status=status, headers={"Cache-Control": "no-store"})
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -128,9 +163,17 @@ def _cors(origin: str) -> dict[str, str]:
     }
 
 
+async def _looking(app: web.Application) -> AsyncIterator[None]:
+    """While the bridge runs, its sockets are looked after."""
+    task = asyncio.create_task(app[CONTEXT].look_after_sockets())
+    yield
+    task.cancel()
+    await asyncio.wait({task})
+
+
 def _add_routes(app: web.Application, context: Context) -> None:
     async def frames(request: web.Request) -> web.StreamResponse:
-        asked = request.headers.get("Sec-WebSocket-Protocol", "")
+        asked = _header(request, "Sec-WebSocket-Protocol") or ""
         if not asked and "Upgrade" in request.headers:
             return await dialects.agentgate.serve(context, request)  # who asks for none speaks an older one
         form = next((FORMS[word] for word in (one.strip() for one in asked.split(",")) if word in FORMS), None)
@@ -138,14 +181,13 @@ def _add_routes(app: web.Application, context: Context) -> None:
             raise UnknownProtocol(asked, tuple(FORMS))
         known = context.admitted(request)
         async with context.socket(request, (form.protocol,)) as ws:
-            if known or await first_message(ws, context.passes, _token_in(form)):
+            if known or await first_message(ws, context.passes, _token_in(form), context.limits.login_seconds):
                 await Socket(ws, form, context.calls, version("sightline"), context.counts).serve()
         return ws
 
     app.router.add_get("/ws", frames)
     Api(context).add_routes(app)
     dialects.add_routes(app, context)
-    pages.add_routes(app)
 
 
 def _token_in(form: Form) -> Callable[[bytes | str], str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from sightline.client import Client
 from sightline.v1.bridge_pb2 import ClientFrame, ServerFrame
 from sightline.v1.session_service_pb2 import DESCRIPTOR
@@ -25,15 +23,15 @@ class Method:
         field: its name in frames, such as `list_events`.
         number: its field's number in frames.
         path: as gRPC writes it.
-        response: the class of its responses.
         streams: its responses are many.
+        lasts: it ends when something happens, which may be never; without its client it is for nobody.
     """
 
     field: str
     number: int
     path: str
-    response: type[Message]
     streams: bool
+    lasts: bool
 
 
 def _methods() -> dict[str, Method]:
@@ -45,8 +43,8 @@ def _methods() -> dict[str, Method]:
         if answers[field.name].number != field.number:
             raise TypeError(f"{field.name} has two numbers in the contract")
         path = f"/{SERVICE.full_name}/{method.name}"
-        response = GetMessageClass(method.output_type)
-        found[field.name] = Method(field.name, field.number, path, response, method.server_streaming)
+        streams = method.server_streaming
+        found[field.name] = Method(field.name, field.number, path, streams, streams or field.name == "wait")
     return found
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from aiohttp import WSCloseCode, web
 from sightline.client import Client
 
-from sightline_bridge import admission, limits
+from sightline_bridge import admission
 from sightline_bridge.calls import Calls
 from sightline_bridge.errors import NotAdmitted, TooFast, TooManySockets
-from sightline_bridge.limits import Bucket
+from sightline_bridge.limits import Bucket, Limits
 from sightline_bridge.metrics import Counts
 from sightline_bridge.passes import Passes
 from sightline_bridge.settings import Settings
+from sightline_bridge.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class Context:
         counts: for metrics.
         connects: how often sockets may be opened.
         logins: how often somebody may be wrong about a token or a ticket.
+        limits: of sockets.
         sockets: those that are open.
     """
 
@@ -43,8 +45,9 @@ class Context:
     calls: Calls
     connects: Bucket
     logins: Bucket
+    limits: Limits = field(default_factory=Limits)
     counts: Counts = field(default_factory=Counts)
-    sockets: set[web.WebSocketResponse] = field(default_factory=set)
+    sockets: set[Wire] = field(default_factory=set)
 
     def admitted(self, request: web.Request) -> bool:
         """Whether a request's header shows a valid token.
@@ -63,7 +66,7 @@ class Context:
         raise NotAdmitted
 
     @asynccontextmanager
-    async def socket(self, request: web.Request, protocols: Sequence[str] = ()) -> AsyncIterator[web.WebSocketResponse]:
+    async def socket(self, request: web.Request, protocols: Sequence[str] = ()) -> AsyncIterator[Wire]:
         """Accepts a socket; it is counted, pinged, and closed at the end of the block, or with the bridge.
 
         Args:
@@ -74,29 +77,32 @@ class Context:
             TooManySockets: no more may be open.
             TooFast: too many were opened just now.
         """
-        if len(self.sockets) >= limits.MAX_SOCKETS:
-            raise TooManySockets(limits.MAX_SOCKETS)
+        if self.counts.sockets >= self.limits.sockets:
+            raise TooManySockets(self.limits.sockets)
         if not self.connects.take():
             raise TooFast
-        ws = web.WebSocketResponse(
-            protocols=protocols, max_msg_size=limits.MAX_FRAME, compress=False, heartbeat=limits.PING_SECONDS
-        )
-        await ws.prepare(request)
-        self.sockets.add(ws)
-        self.counts.connects += 1
+        ws = Wire(protocols)
         self.counts.sockets += 1
         try:
+            await ws.prepare(request)
+            self.sockets.add(ws)
+            self.counts.connects += 1
             yield ws
         finally:
             self.counts.sockets -= 1
             self.sockets.discard(ws)
-            await asyncio.shield(_close(ws))
+            await asyncio.shield(ws.end())
+
+    async def look_after_sockets(self) -> None:
+        """Looks at each from time to time, for ever."""
+        while True:
+            await asyncio.sleep(self.limits.ping_seconds)
+            for ws in list(self.sockets):
+                await ws.look()
 
     async def close_sockets(self) -> None:
-        """The bridge goes: everybody is told."""
-        await asyncio.gather(*(ws.close(code=WSCloseCode.GOING_AWAY, message=b"the bridge goes") for ws in list(self.sockets)))
-
-
-async def _close(ws: web.WebSocketResponse) -> None:
-    if not ws.closed:
-        await ws.close()
+        """The bridge goes: everybody is told, and nobody waited for."""
+        sockets = list(self.sockets)
+        await asyncio.gather(*(ws.close(code=WSCloseCode.GOING_AWAY, message=b"the bridge goes") for ws in sockets))
+        for ws in sockets:
+            ws.cut()

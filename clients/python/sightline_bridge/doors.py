@@ -34,7 +34,9 @@ class Doors:
 
     def __init__(self, addresses: Iterable[tuple[str, int]], origins: Iterable[str] = ()) -> None:
         self._hosts = {
-            f"{name}:{port}".lower() for host, port in addresses for name in (host, *(LOOPBACK_NAMES if is_loopback(host) else ()))
+            f"{name}:{port}".removesuffix(":80").lower()  # which browsers leave out
+            for host, port in addresses
+            for name in (host, *(LOOPBACK_NAMES if is_loopback(host) else ()))
         }
         self._named = frozenset(origins)
         # Loopback names alone: no other site's DNS can be pointed at this machine by those.

@@ -62,6 +62,9 @@ class Binary:
         return frame.SerializeToString()
 
 
+BINARY = Binary()
+
+
 class Json:
     """Proto3 JSON, for people and scripts."""
 
@@ -73,19 +76,17 @@ class Json:
         try:
             return json_format.Parse(data, ClientFrame(), max_recursion_depth=MAX_DEPTH)
         except (json_format.ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:
-            words = " ".join(str(error).split())[:300] or type(error).__name__
+            words = " ".join(str(error).encode(errors="replace").decode().split())[:300] or type(error).__name__
             raise BadFrame(f"this is no sightline.v1.ClientFrame as JSON: {words}") from None
 
     def response(self, call: int, method: Method, response: bytes) -> str:
-        frame = ServerFrame(call=call)
-        getattr(frame, method.field).CopyFrom(method.response.FromString(response))
-        return self.frame(frame)
+        return self.frame(ServerFrame.FromString(BINARY.response(call, method, response)))
 
     def frame(self, frame: ServerFrame) -> str:
         return json_format.MessageToJson(frame, indent=None, ensure_ascii=False)
 
 
-FORMS: dict[str, Form] = {form.protocol: form for form in (Binary(), Json())}
+FORMS: dict[str, Form] = {form.protocol: form for form in (BINARY, Json())}
 """By subprotocol, the best first."""
 
 

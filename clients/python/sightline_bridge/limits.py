@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 MAX_FRAME = 4 * 1024 * 1024  # bytes of one message from a client, as much as the server takes in one request; more closes with 1009
 MAX_CALLS = 1024  # under way at once on one socket
@@ -13,7 +14,29 @@ CONNECTS_PER_SECOND = 100
 CONNECTS_AT_ONCE = 1000  # before the rate counts
 LOGIN_SECONDS = 10.0  # for the first frame of a socket that has shown no token yet
 LOGINS_PER_SECOND = 5  # tickets and tokens that were wrong, of everybody together; guessing 256 bits is hopeless at any rate
-PING_SECONDS = 20.0  # between pings; a socket that does not answer within half of that is closed
+PING_SECONDS = 20.0  # between looks at a socket; one that was silent in between is pinged
+SILENT_LOOKS = 3  # in a row, without a byte in either direction: the peer is gone
+CLOSE_SECONDS = 2.0  # for a peer to answer a close, and to read what is left
+AFTERWARDS_SECONDS = 30.0  # for a call with one response to come to its end when its client has gone
+SHUTDOWN_SECONDS = 1.0  # the same, when the bridge goes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Those that tests need smaller.
+
+    Attributes:
+        sockets: open at once.
+        connects_at_once: before their rate counts.
+        login_seconds: for the first frame of a socket that has shown no token yet.
+        ping_seconds: between looks at a socket.
+    """
+
+    sockets: int = MAX_SOCKETS
+    connects_at_once: int = CONNECTS_AT_ONCE
+    login_seconds: float = LOGIN_SECONDS
+    ping_seconds: float = PING_SECONDS
+
 
 # Without it gRPC takes up to 5 MB from the server for each stream that nobody reads; with it a window of 64 KiB and the response
 # that is being read (100 stalled subscriptions: 93 MB against 492), and one stream still brings 400 MB/s.

@@ -1,4 +1,4 @@
-"""What Prometheus reads: the bridge's own counts, then the server's, in the text format of OpenMetrics."""
+"""What Prometheus reads: the bridge's own counts, then the server's, in its text format."""
 
 from __future__ import annotations
 
@@ -38,17 +38,26 @@ class Counts:
 
 
 def text(metrics: Iterable[Metric]) -> str:
-    """The text that Prometheus reads. Those of one name follow each other."""
-    lines: list[str] = []
-    last = ""
+    """The text that Prometheus reads (0.0.4). Those of one name follow each other, as it demands."""
+    named: dict[str, list[Metric]] = {}
     for metric in metrics:
-        if metric.name != last:
-            last = metric.name
-            lines += [f"# HELP {metric.name} {_escaped(metric.help)}", f"# TYPE {metric.name} {KINDS.get(metric.kind, 'untyped')}"]
-        labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(metric.labels.items()))
-        lines.append(f"{metric.name}{{{labels}}} {metric.value:.17g}" if labels else f"{metric.name} {metric.value:.17g}")
+        named.setdefault(metric.name, []).append(metric)
+    lines: list[str] = []
+    for name, found in named.items():
+        lines += [f"# HELP {name} {_escaped(found[0].help)}", f"# TYPE {name} {KINDS.get(found[0].kind, 'untyped')}"]
+        lines += [f"{name}{_labels(metric)} {_number(metric.value)}" for metric in found]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(words: str) -> str:
-    return words.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+def _labels(metric: Metric) -> str:
+    inner = ",".join(f'{name}="{_escaped(value, quoted=True)}"' for name, value in sorted(metric.labels.items()))
+    return f"{{{inner}}}" if inner else ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _escaped(words: str, *, quoted: bool = False) -> str:
+    words = words.replace("\\", r"\\").replace("\n", r"\n")
+    return words.replace('"', r"\"") if quoted else words

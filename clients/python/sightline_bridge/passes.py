@@ -12,6 +12,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from sightline_bridge.errors import TicketSpent, TokenUnusable
@@ -89,13 +90,8 @@ def read_token(path: Path) -> str:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            pass
-        else:
-            with open(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
+        if not path.exists():
+            _make_token(path)
         if path.stat().st_mode & 0o077:
             raise TokenUnusable(f"others may read the token in {path}: `chmod 600 {path}`, or remove it so that a new one is made")
         token = path.read_text().strip()
@@ -104,3 +100,15 @@ def read_token(path: Path) -> str:
     if not token:
         raise TokenUnusable(f"{path} is empty: remove it, so that a new token is made")
     return token
+
+
+def _make_token(path: Path) -> None:
+    """Whole or not at all, and never over one that somebody else has made meanwhile."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        with suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

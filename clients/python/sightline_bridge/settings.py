@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sightline.target import Target, find, home
 
@@ -13,6 +13,7 @@ from sightline_bridge.doors import is_loopback
 from sightline_bridge.passes import read_token
 
 DEFAULT_ADDRESS = "127.0.0.1:7412"
+ORIGIN = re.compile(r"(?P<scheme>https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?")
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,7 @@ def _address(text: str) -> tuple[str, int]:
 
 def _origin(text: str) -> str:
     """An origin that a browser would write just so: others would never match, and admit nobody."""
-    parts = urlsplit(text)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = "" if parts.port in {None, {"http": 80, "https": 443}.get(parts.scheme)} else f":{parts.port}"
-    if parts.scheme not in {"http", "https"} or not host or text != f"{parts.scheme}://{host}{port}":
+    match = ORIGIN.fullmatch(text)
+    if match is None or match["port"] == {"http": "80", "https": "443"}[match["scheme"]]:
         raise ValueError(f"{text!r} is no origin: write it as browsers do, such as https://example.org:8443, without a path")
     return text

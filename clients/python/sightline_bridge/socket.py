@@ -11,7 +11,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 from sightline import errors
 from sightline.transport import aio
 from sightline.v1.bridge_pb2 import CallEnd, ClientFrame, ServerFrame, Welcome
@@ -21,6 +21,7 @@ from sightline_bridge.calls import METHODS, Calls, Method
 from sightline_bridge.errors import BadFrame, TooManyCalls
 from sightline_bridge.frames import Form
 from sightline_bridge.metrics import Counts
+from sightline_bridge.wire import Wire
 
 if TYPE_CHECKING:
     import grpc
@@ -28,35 +29,37 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CANCELLED, INTERNAL = 1, 13  # gRPC's numbers
-UNLIMITED = -1
 
 
 class _Call:
     """One call under way.
 
     Attributes:
-        credit: bytes of responses that may still come; `UNLIMITED`: as much as the socket takes.
+        method: what was called.
+        credit: bytes of responses that may still come; None: as much as the socket takes. Below 0 where the last one was larger
+            than what was left, so that a client that gives back what it has read never has more on the way than it gave at first,
+            and one response.
         more: set when there is credit.
     """
 
-    def __init__(self, credit: int) -> None:
-        self.credit = credit or UNLIMITED
+    def __init__(self, method: Method, credit: int) -> None:
+        self.method = method
+        self.credit = credit or None
         self.more = asyncio.Event()
         self.more.set()
         self.task: asyncio.Task[None] | None = None
 
     def add(self, credit: int) -> None:
-        if self.credit != UNLIMITED:
+        if self.credit is not None:
             self.credit += credit
-        if self.credit > 0:
-            self.more.set()
+            if self.credit > 0:
+                self.more.set()
 
     def spend(self, size: int) -> None:
-        if self.credit == UNLIMITED:
-            return
-        self.credit = max(self.credit - size, 0)
-        if self.credit == 0:
-            self.more.clear()
+        if self.credit is not None:
+            self.credit -= size
+            if self.credit <= 0:
+                self.more.clear()
 
 
 class Socket:
@@ -70,7 +73,7 @@ class Socket:
         counts: of what is sent.
     """
 
-    def __init__(self, ws: web.WebSocketResponse, form: Form, calls: Calls, version: str, counts: Counts) -> None:
+    def __init__(self, ws: Wire, form: Form, calls: Calls, version: str, counts: Counts) -> None:
         self._ws = ws
         self._form = form
         self._calls = calls
@@ -101,6 +104,8 @@ class Socket:
     def _begin(self, frame: ClientFrame) -> None:
         say = frame.WhichOneof("say")
         call = self._open.get(frame.call)
+        if say is None and frame.credit == 0:
+            raise BadFrame("the frame says nothing that is known here", 0 if call else frame.call)
         if say is None or say == "cancel":
             if call is None:
                 return  # it was over before this frame came
@@ -111,14 +116,14 @@ class Socket:
             return
         method = METHODS.get(say)
         if method is None:
-            raise BadFrame(f"`{say}` comes once, as the first frame", frame.call)
+            raise BadFrame(f"`{say}` comes once, as the first frame")
         if frame.call == 0:
             raise BadFrame(f"`{say}` needs a number: set `call`, from 1")
         if call is not None:
             raise BadFrame(f"call {frame.call} is under way: give each call its own number", 0)
         if len(self._open) >= limits.MAX_CALLS:
             raise TooManyCalls(limits.MAX_CALLS, frame.call)
-        self._open[frame.call] = call = _Call(frame.credit)
+        self._open[frame.call] = call = _Call(method, frame.credit)
         call.task = asyncio.create_task(self._run(frame.call, call, method, getattr(frame, say).SerializeToString()))
 
     async def _run(self, number: int, call: _Call, method: Method, request: bytes) -> None:
@@ -151,6 +156,7 @@ class Socket:
         try:
             while True:
                 await call.more.wait()
+                await self._ws.room()
                 response = await stream.read()
                 if not isinstance(response, bytes):  # gRPC's mark for the end of a stream
                     return CallEnd()
@@ -166,7 +172,7 @@ class Socket:
         await self._send(self._form.frame(frame))
 
     async def _send(self, data: bytes | str) -> None:
-        """Returns when the socket takes more."""
+        """Returns when it is on its way. Raises ConnectionError."""
         self._counts.sent += len(data)
         if isinstance(data, bytes):
             await self._ws.send_bytes(data)
@@ -174,10 +180,21 @@ class Socket:
             await self._ws.send_str(data)
 
     async def _hang_up(self) -> None:
+        """What lasts ends with the socket. Other calls come to their end, within a bound.
+
+        Whoever asks for a session and goes has asked for it, and of a call that is cut half way nobody knows what was done.
+        """
+        for call in self._open.values():
+            if call.method.lasts and call.task is not None:
+                call.task.cancel()
         tasks = [call.task for call in self._open.values() if call.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=limits.AFTERWARDS_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def end_of(error: grpc.aio.AioRpcError) -> CallEnd:
