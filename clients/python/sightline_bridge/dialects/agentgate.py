@@ -5,15 +5,17 @@ from __future__ import annotations
 from aiohttp import web
 
 from sightline_bridge.context import Context
-from sightline_bridge.dialects.door import entered
+from sightline_bridge.dialects.door import received
 
 
 async def serve(context: Context, request: web.Request) -> web.StreamResponse:
     """Answers one client until it goes."""
-    async with entered(context, request) as ws:
-        if ws is None:
-            return web.Response()
-    return ws
+
+    async def talk(ws: web.WebSocketResponse) -> None:
+        async for _ in ws:
+            pass
+
+    return await received(context, request, talk)
 
 
 def add_routes(app: web.Application, context: Context) -> None:

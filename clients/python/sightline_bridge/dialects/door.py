@@ -6,40 +6,71 @@ Without a token a page of another site must not come in either: browsers send an
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
+from sightline.errors import SightlineError
 
 from sightline_bridge.admission import first_message
 from sightline_bridge.context import Context
 from sightline_bridge.errors import BadOrigin
 
+log = logging.getLogger(__name__)
 
-@asynccontextmanager
-async def entered(context: Context, request: web.Request) -> AsyncIterator[web.WebSocketResponse | None]:
-    """A socket whose client was let in; None: it was not, and is told.
+MAX_CLOSE_REASON = 123  # bytes, by RFC 6455
+
+
+def may_enter(context: Context, request: web.Request) -> bool:
+    """Whether what a request shows is enough to come in; False: its first message has to show a token.
+
+    Raises:
+        BadOrigin: no token is asked for, and a page that was not named asks.
+        NotAdmitted: it shows a token that is none.
+        TooFast: so did too many just now.
+    """
+    if context.admitted(request):
+        return True
+    origin = request.headers.get("Origin")
+    if context.settings.open_dialects and origin is not None and origin not in context.settings.origins:
+        raise BadOrigin(origin)
+    return context.settings.open_dialects
+
+
+async def received(
+    context: Context, request: web.Request, talk: Callable[[web.WebSocketResponse], Awaitable[None]]
+) -> web.StreamResponse:
+    """Lets a client in, and talks to it until it goes, or there is nothing more to say. It is told when the server is not there.
 
     The first message of a client that shows its token so is `{"type": "login", "token": "…"}`; it gets no answer.
 
     Raises:
-        BadOrigin: no token is asked for, and a page that was not named asks.
-        Refused: as `Context.socket`.
+        Refused: as `may_enter` and `Context.socket`.
     """
-    known = context.admitted(request)
-    origin = request.headers.get("Origin")
-    is_open = context.settings.open_dialects
-    if not known and is_open and origin is not None and origin not in context.settings.origins:
-        raise BadOrigin(origin)
+    enters = may_enter(context, request)
     async with context.socket(request) as ws:
-        yield ws if known or is_open or await first_message(ws, context.passes, token_in) else None
+        if enters or await first_message(ws, context.passes, token_in):
+            try:
+                await talk(ws)
+            except SightlineError as error:
+                log.warning("a client of %s: %s", request.path, error)
+                await closed(ws, WSCloseCode.TRY_AGAIN_LATER, error.message)
+            except ConnectionError:
+                pass  # it went in the middle of a message
+    return ws
+
+
+async def closed(ws: web.WebSocketResponse, code: int, why: str) -> None:
+    """Closes a socket, and says why, as far as there is room for it."""
+    words = why.encode(errors="replace")[:MAX_CLOSE_REASON]
+    await ws.close(code=code, message=words.decode(errors="ignore").encode())
 
 
 def token_in(data: bytes | str) -> str:
     """The token in a dialect's first message; empty: it has none."""
     try:
         said = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     token = said.get("token") if isinstance(said, dict) and said.get("type") == "login" else None
     return token if isinstance(token, str) else ""
