@@ -12,7 +12,9 @@ from playwright.sync_api import Page, Playwright
 from support.browsing import Visitor, chromium
 from support.dashboard import Dashboard
 
-REFUSED = r"status of 403|blocked by CORS policy|net::ERR_(FAILED|BLOCKED_BY_RESPONSE)|WebSocket connection to|frame-ancestors 'none'"
+REFUSED = (
+    r"status of 403|blocked by CORS policy|net::ERR_(FAILED|BLOCKED_BY_RESPONSE)|WebSocket connection to|frame-ancestors 'none'"
+)
 NAME = "rebound.example"
 SOCKETS = ("/ws", "/ws/stream", "/ws/events", "/api/environments/create/stream", "/api/sessions/x/stream")
 
