@@ -10,6 +10,7 @@ frames      the two forms of a frame, binary and JSON
 wire        one WebSocket: room, signs of life, an end
 socket      one client of our own protocols: many calls at once, each with its credit
 pages       the dashboard's files, and what a browser may do with them
+unread      what is logged of requests, and what is not
 metrics     what Prometheus reads
 limits      numbers, with their units
 errors      what is refused, and why

@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 from sightline.client import Client
 
-from sightline_bridge import dialects, limits, pages
+from sightline_bridge import dialects, limits, pages, unread
 from sightline_bridge.admission import first_message
 from sightline_bridge.api import Api
 from sightline_bridge.calls import Calls
@@ -78,7 +78,9 @@ class Bridge:
         pages.add_routes(app, self._dashboard)
         app.cleanup_ctx.append(_looking)
         app.on_shutdown.append(lambda _app: context.close_sockets())
-        self._runner = runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=limits.SHUTDOWN_SECONDS)
+        self._runner = runner = web.AppRunner(
+            app, access_log=None, logger=unread.log, handle_signals=False, shutdown_timeout=limits.SHUTDOWN_SECONDS
+        )
         bound: list[socket.socket] = []
         try:
             # Bound before anything is served, so that the doors know their names when the first request comes.
@@ -94,6 +96,11 @@ class Bridge:
                 sock.close()
             await self.close()
             raise
+
+    @property
+    def sockets(self) -> int:
+        """How many are open."""
+        return self._context.counts.sockets if self._context is not None else 0
 
     def ticket_url(self) -> str:
         """An address of the dashboard that logs in once, for 60 s."""

@@ -39,9 +39,9 @@ class Doors:
             for name in (host, *(LOOPBACK_NAMES if is_loopback(host) else ()))
         }
         self._named = frozenset(origins)
+        self._origins = self._named | {f"http://{host}" for host in self._hosts}
         # Loopback names alone: no other site's DNS can be pointed at this machine by those.
         self._hosts |= {parts.netloc.lower() for parts in map(urlsplit, self._named) if is_loopback(parts.hostname or "")}
-        self._origins = self._named | {f"http://{host}" for host in self._hosts}
 
     def check(self, host: str | None, origin: str | None) -> None:
         """Judges a request by its headers `Host` and `Origin`; None: it has none.

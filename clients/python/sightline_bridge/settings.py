@@ -75,8 +75,6 @@ def _address(text: str) -> tuple[str, int]:
     is_name = bool(host) and (":" not in host or host == f"[{host[1:-1]}]")
     if not colon or not is_name or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
         raise ValueError(f"{text!r} is no address: write HOST:PORT, such as {DEFAULT_ADDRESS}")
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        raise ValueError(f"{text!r} is no address: write it as [::1]:{port}, as browsers do")
     if not is_loopback(host):
         raise ValueError(
             f"{text} can be reached from other machines, and the bridge speaks no TLS: what it sends could be read on the way. "

@@ -44,6 +44,10 @@ def test_bash_offers_what_an_option_takes_and_files_where_it_takes_a_file(served
     served.run("run", "-d", "--name", "web", "--", "sleep", "60")
     assert offered(served, "sightline export web --format ''") == {"v3", "v2", "typescript", "jsonl", "text"}
     assert offered(served, "sightline run --holder s") == {"script", "screen"}
+    assert offered(served, "sightline up --web --allow") == {"--allow-origin"}
+    assert offered(served, "sightline bridge --web") == {"--web-address"}
+    assert offered(served, "sightline op") == {"open"}
+    assert offered(served, "sightline bridge --life") == set(), "what `up` tells its child is nobody else's"
     assert offered(served, "sightline search --session ''") == {"web"}
     assert offered(served, "sightline export web -o ''") == set(), "nothing of ours: the shell goes on to files"
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from clients.cli.program import Sightline, runs, until
+from clients.cli.web import base
 
 
 def findings(sightline: Sightline, code: int | None = 0) -> dict[str, dict[str, str]]:
@@ -21,6 +22,26 @@ def test_with_a_server_all_is_well(alone: Sightline) -> None:
     assert found["server"]["level"] == "ok"
     assert "database" in found
     assert "layout" in found["database"]["text"]
+
+
+def test_the_bridge_and_its_pages_are_looked_at(alone: Sightline) -> None:
+    assert "none runs" in findings(alone)["bridge"]["text"]
+    url = base(alone.up())
+    found = findings(alone)
+    assert found["bridge"] == {"check": "bridge", "level": "ok", "text": found["bridge"]["text"], "mend": ""}
+    assert url in found["bridge"]["text"]
+    assert found["dashboard"]["level"] in {"ok", "warn"}, "built or not: the bridge works"
+
+
+def test_a_bridge_whose_server_is_gone_is_named_and_cleaning_waits_for_its_end(alone: Sightline) -> None:
+    bridge = alone.start("bridge")
+    bridge.expect(b"Ctrl-C ends it", 2)
+    assert "its server does not" in findings(alone, code=1)["bridge"]["text"]
+    assert f"a bridge uses {alone.home} (pid {bridge.process.pid})".encode() in alone.run("doctor", "--clean", code=1).stderr
+    bridge.process.kill()
+    bridge.process.wait()
+    alone.run("doctor", "--clean", "--yes")
+    assert not alone.home.exists(), "what it left behind goes too"
 
 
 def test_without_a_server_it_says_how_to_start_one_and_makes_nothing(alone: Sightline) -> None:
