@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -27,6 +28,8 @@ from support.server import PATIENCE, SIGHTLINE, ServerProcess, until
 SHELL = ("bash", "--norc", "--noprofile", "-i")
 PROMPT = "here$ "
 BRIDGE_HOST = "127.0.0.2"
+TALKING_AGENT = Path(__file__).with_name("talking_agent.py")
+RECORDINGS = Path(__file__).parents[1] / "data" / "agents"
 
 
 class BridgeProcess:
@@ -138,6 +141,16 @@ class Dashboard:
     def command(self, script: str, name: str = "", *, terminal: tuple[int, int] | None = (80, 24), **env: str) -> Session:
         """A session with a script of sh."""
         return self.client.create(["sh", "-c", script], name=name, terminal=terminal, env={**os.environ, **env}, cwd="/tmp")
+
+    def recording(self, path: str, name: str = "") -> Session:
+        """A session that says what an agent once said: `claude/ok.jsonl`, as below tests/data/agents."""
+        return self.client.create(["cat", str(RECORDINGS / path)], name=name, agent=path.partition("/")[0], cwd="/")
+
+    def talking_agent(self, name: str = "", prompt: str = "") -> Session:
+        """An agent that talks both ways as Claude Code does: `support.talking_agent` says what it does at which word."""
+        environ = {**os.environ, "HEARD": str(self.server.home / "heard")}
+        command = [sys.executable, str(TALKING_AGENT)]
+        return self.client.create(command, name=name, agent="claude", two_way=True, prompt=prompt, env=environ, cwd="/")
 
     def events(self, session: Session) -> list[Event]:
         """The whole log as it stands."""
