@@ -21,6 +21,17 @@ def bridged_server() -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
+def server() -> Iterator[ServerProcess]:
+    """A server of the test's own: to be killed."""
+    made = ServerProcess()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
 async def bridge(bridged_server: ServerProcess) -> AsyncIterator[RunningBridge]:
     """A bridge of the test's own, on a free port."""
     async with bridging(bridged_server) as running:
