@@ -62,7 +62,7 @@ class Child:
 
     def __init__(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "sightline_cli.entry", *words]
+        command = [sys.executable, "-P", "-m", "sightline_cli.entry", *words]
         # A terminal's Ctrl-C goes to the child too, which is to end when the parent says so: it inherits that it is blocked.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

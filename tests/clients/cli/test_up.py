@@ -221,6 +221,16 @@ async def _say_what_cannot_be_read(url: str, token: str) -> None:
             assert answer.status == 404
 
 
+def test_modules_in_the_callers_directory_are_not_imported(
+    alone: Sightline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sightline_cli", "aiohttp", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert answers(alone.up())
+    assert not (tmp_path / "ran").exists()
+
+
 def test_where_the_bridge_is_stands_in_a_private_file_that_goes_with_it(alone: Sightline) -> None:
     url = alone.up()
     file = alone.home / "bridge.json"

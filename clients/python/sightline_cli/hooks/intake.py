@@ -49,5 +49,5 @@ def start(path: str) -> None:
             except OSError:
                 continue  # the listing's own
     nothing = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in range(3)]
-    argv = [sys.executable, "-m", "sightline_cli.hooks", path]
+    argv = [sys.executable, "-P", "-m", "sightline_cli.hooks", path]  # -P: nothing of the directory that the agent works in
     os.posix_spawn(sys.executable, argv, environ, file_actions=nothing, setsid=True)

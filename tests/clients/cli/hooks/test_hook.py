@@ -171,6 +171,19 @@ def test_the_forwarder_belongs_to_no_session_and_holds_nothing_of_the_agents(hoo
     assert os.getsid(forwarder(hooked)) == forwarder(hooked)
 
 
+def test_modules_in_the_agents_directory_are_not_imported(
+    hooked: Sightline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sightline_cli", "json", "asyncio"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    with client_of(hooked) as client:
+        session = client.create(["sleep", "60"], terminal=(80, 24))
+        call(hooked, FIRST_RUN[0], session.id)
+        until(lambda: told(client, session.id), "what the hook says")
+    assert not (tmp_path / "ran").exists()
+
+
 def test_what_does_not_fit_is_left_out_and_never_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "MAX_QUEUE", 100)
     assert queue.append(str(tmp_path), "s", b"x" * 50, 1)
