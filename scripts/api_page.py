@@ -26,7 +26,7 @@ HEAD = """\
 # The contract
 
 Written by `scripts/generate` from the comments in `proto/sightline/v1`; never edited by hand. How a stream behaves is in
-[stream.md](stream.md), every reason of an error in [errors.md](errors.md), clients for several languages in [clients.md](clients.md).
+[stream.md](stream.md), each reason of an error in [errors.md](errors.md), clients of other languages in [clients.md](clients.md).
 """
 
 Path_ = tuple[int, ...]
