@@ -1,5 +1,6 @@
-/** The terminal of a session. */
+/** The terminal of a session: live, or from an event of its past on. */
 import type { Session } from "../gen/sightline/v1/session_pb";
+import { LiveTerminal } from "./LiveTerminal";
 
 /** What a view is given: the session, and the event to show (undefined: the latest). */
 interface Props {
@@ -9,5 +10,5 @@ interface Props {
 
 /** Draws it. */
 export function TerminalView({ session }: Props) {
-  return <p>{session.name}</p>;
+  return <LiveTerminal session={session} />;
 }
