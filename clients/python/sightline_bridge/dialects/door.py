@@ -49,7 +49,7 @@ async def received(
     """
     enters = may_enter(context, request)
     async with context.socket(request) as ws:
-        if enters or await first_message(ws, context.passes, token_in):
+        if enters or await first_message(ws, context.passes, token_in, context.limits.login_seconds):
             try:
                 await talk(ws)
             except SightlineError as error:
