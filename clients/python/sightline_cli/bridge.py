@@ -183,9 +183,9 @@ BRIDGE = Command(
     name="bridge",
     summary="Start the bridge to browsers alone, in the foreground.",
     when="""\
-`sightline up` starts it with the server. Alone, it serves a server that runs already, here or, with --target, elsewhere:
-stopping it stops nothing else. It listens on this machine only, prints an address that logs a browser in once, and
-asks everybody else for the token in the home. SIGTERM and Ctrl-C end it in order.""",
+`sightline up` starts it with the server. Alone, it serves a server that runs already, here or, with --target,
+elsewhere: stopping it stops nothing else. It listens on this machine only, prints an address that logs a
+browser in once, and asks everybody else for the token in the home. SIGTERM and Ctrl-C end it in order.""",
     examples=(
         ("sightline bridge", "for the server in your home, on 127.0.0.1:7412"),
         ("sightline bridge --web-address 127.0.0.1:7412 --web-address 127.0.0.1:32205", "on two ports"),

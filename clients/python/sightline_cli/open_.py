@@ -112,10 +112,10 @@ OPEN = Command(
     name="open",
     summary="Open the dashboard in the browser, logged in.",
     when="""\
-Asks the bridge that runs for the home for a new ticket, which logs one browser in once, within a minute. The browser is
-handed a private file that leads there, since other users can read what stands on a command line. Without a screen, as
-over ssh, the address is printed. A browser in a sandbox of its own (snap, flatpak) may not be allowed to read that file:
-then --print.""",
+Asks the bridge that runs for the home for a new ticket, which logs one browser in once, within a minute. The
+browser is handed a private file that leads there, since other users can read what stands on a command line.
+Without a screen, as over ssh, the address is printed. A browser in a sandbox of its own (snap, flatpak) may not
+be allowed to read that file: then --print.""",
     examples=(
         ("sightline open", "the dashboard, logged in"),
         ("sightline open --print", "an address to open elsewhere, such as behind `ssh -L 7412:127.0.0.1:7412`"),

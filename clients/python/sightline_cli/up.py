@@ -118,9 +118,10 @@ UP = Command(
     name="up",
     summary="Start the server and its dashboard, in the foreground.",
     when="""\
-The server as `sightline serve` starts it, and the bridge as `sightline bridge` does, in a process of its own. It prints an
-address that logs a browser in once, within a minute; `sightline open` gives another one. Where a server runs already for the
-home, only the bridge is started. SIGTERM and Ctrl-C end both in order; when one of them dies, the other one ends too.""",
+The server as `sightline serve` starts it, and the bridge as `sightline bridge` does, in a process of its own.
+It prints an address that logs a browser in once, within a minute; `sightline open` gives another one. Where a
+server runs already for the home, only the bridge is started. SIGTERM and Ctrl-C end both in order; when one of
+them dies, the other one ends too.""",
     examples=(
         ("sightline up", "server and dashboard, with the defaults"),
         ("sightline up --web-address 127.0.0.1:0", "the dashboard on any free port"),
