@@ -2,6 +2,7 @@
 
 cbos        `/ws/stream`: terminals as text
 agentgate   `/ws` without a subprotocol, and `/ws/events`: what agents do
+piko        `/api/environments/create/stream`: recipes
 agentwire   `/api/sessions/NAME/stream`: the text of one session, or of a pane of tmux
 door        how their clients come in: by token, or, where the bridge is told so, without
 talk        messages of JSON, and those that are none
@@ -13,12 +14,12 @@ told        what a dialect is told by the environment
 from aiohttp import web
 
 from sightline_bridge.context import Context
-from sightline_bridge.dialects import agentgate, agentwire, cbos
+from sightline_bridge.dialects import agentgate, agentwire, cbos, piko
 
 __all__ = ["add_routes", "agentgate"]
 
 
 def add_routes(app: web.Application, context: Context) -> None:
     """The paths of all dialects. Raises ValueError: the environment tells one of them nonsense."""
-    for dialect in (cbos, agentgate, agentwire):
+    for dialect in (cbos, agentgate, piko, agentwire):
         dialect.add_routes(app, context)
