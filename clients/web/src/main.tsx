@@ -2,10 +2,12 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./shell/App";
+import { applyTheme } from "./shell/theme";
 import { followLinks } from "./stores/route";
 import "./ui/tokens.css";
 import "./ui/base.css";
 
+applyTheme();
 followLinks();
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");

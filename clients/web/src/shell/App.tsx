@@ -1,26 +1,25 @@
-/** The frame around every view: who is logged in, the connection, the list beside the session. */
+/** Who is logged in, and what the page is made of once somebody is. */
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { BridgeClient } from "../bridge/client";
-import { SessionList } from "../sessions/SessionList";
-import { route } from "../stores/route";
+import { Seen } from "../stores/seen";
 import { ServicesProvider } from "../stores/services";
 import { Sessions } from "../stores/sessions";
 import { useStore } from "../stores/use";
-import styles from "./App.module.css";
-import { ConnectionBar } from "./ConnectionBar";
+import { Frame } from "./Frame";
 import { LoginPage } from "./LoginPage";
 import { logIn, logOut, takeTicket, token } from "./login";
-import { SessionPage } from "./SessionPage";
 
 /** The whole page. */
 export function App() {
   const [ticket] = useState(takeTicket);
   const [known, setKnown] = useState(() => token() !== "" && ticket === undefined);
   const [problem, setProblem] = useState("");
+  const [entered, setEntered] = useState(false);
   const enter = useCallback(async (shown: string) => {
     try {
       await logIn(shown);
       setProblem("");
+      setEntered(true);
       setKnown(true);
     } catch (error) {
       setProblem((error as Error).message);
@@ -35,42 +34,45 @@ export function App() {
     setProblem("The bridge does not know this login any more.");
     setKnown(false);
   }, []);
-  if (!known) return <LoginPage waiting={ticket !== undefined && problem === ""} problem={problem} onTicket={enter} />;
-  return <Inside onRefused={leave} />;
+  const logOutHere = useCallback(() => {
+    logOut();
+    setProblem("");
+    setKnown(false);
+  }, []);
+  if (!known)
+    return <LoginPage waiting={ticket !== undefined && problem === "" && !entered} problem={problem} onTicket={enter} />;
+  return <Inside onRefused={leave} onLogOut={logOutHere} />;
 }
 
-function Inside({ onRefused }: { readonly onRefused: () => void }) {
+interface Props {
+  /** The bridge does not know the login any more. */
+  readonly onRefused: () => void;
+  readonly onLogOut: () => void;
+}
+
+function Inside({ onRefused, onLogOut }: Props) {
   const services = useMemo(() => {
     const client = new BridgeClient(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, token);
-    return { client, sessions: new Sessions(client) };
+    return { client, sessions: new Sessions(client), seen: new Seen(localStorage) };
   }, []);
   useEffect(() => {
-    services.client.connect();
-    const stop = services.sessions.start();
+    const { client, sessions, seen } = services;
+    client.connect();
+    const stops = [sessions.start(), seen.start()];
+    const unload = sessions.loaded.subscribe(() => seen.begin(sessions.all.get().values(), Date.now()));
     return () => {
-      stop();
-      services.client.close();
+      unload();
+      for (const stop of stops) stop();
+      client.close();
     };
   }, [services]);
   const { status } = useStore(services.client.connection);
   useEffect(() => {
     if (status === "refused") onRefused();
   }, [status, onRefused]);
-  const { session } = useStore(route);
   return (
     <ServicesProvider value={services}>
-      <div className={styles.page} data-open={session !== undefined}>
-        <header className={styles.head}>
-          <h1 className={styles.name}>Sightline</h1>
-          <ConnectionBar />
-        </header>
-        <nav className={styles.list} aria-label="Sessions">
-          <SessionList />
-        </nav>
-        <main className={styles.main}>
-          {session === undefined ? <p className={styles.hint}>Choose a session.</p> : <SessionPage />}
-        </main>
-      </div>
+      <Frame onLogOut={onLogOut} />
     </ServicesProvider>
   );
 }

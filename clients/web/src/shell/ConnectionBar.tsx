@@ -1,25 +1,43 @@
-/** How the connection stands: always there, loud only when it is not well. */
-import { useEffect, useState } from "react";
+/** How the connection stands: always there, loud only when it is not well, and then it says how old is what the page shows. */
+import { now } from "../stores/clock";
 import { useServices } from "../stores/services";
-import { useStore } from "../stores/use";
+import { useSelected, useStore } from "../stores/use";
 import { Button } from "../ui/Button";
+import { clock, duration } from "../ui/format";
 import styles from "./ConnectionBar.module.css";
+
+const PATIENCE_MS = 1500; // a server that is a moment late is no news
 
 /** Draws it. */
 export function ConnectionBar() {
-  const { client } = useServices();
+  const { client, sessions } = useServices();
   const connection = useStore(client.connection);
+  const loaded = useStore(sessions.loaded);
+  const { live, since } = useStore(sessions.health);
+  const late = useSelected(now, (time) => !live && time - since > PATIENCE_MS);
+  const cut = connection.status === "waiting";
+  const silent = connection.status === "open" && late;
+  const word = cut
+    ? "Not connected"
+    : silent
+      ? "The server does not answer"
+      : connection.status === "open"
+        ? "Connected"
+        : "Connecting…";
   return (
-    <div className={styles.bar} role="status" data-status={connection.status}>
+    <div className={styles.bar} data-status={silent ? "waiting" : connection.status}>
       <span className={styles.dot} aria-hidden="true" />
-      {connection.status === "open" ? "Connected" : connection.status === "connecting" ? "Connecting…" : null}
-      {connection.status === "waiting" ? (
+      <span role="status" className={styles.word}>
+        {word}
+      </span>
+      {(cut || silent) && loaded ? <span className={styles.asOf}>What you see is as of {clock(since)}</span> : null}
+      {cut ? (
         <>
-          <span>
-            Not connected. Again <Countdown until={connection.retryAt} />
+          <span className={styles.times} aria-hidden="true">
+            <Since since={connection.since} /> · again <Countdown until={connection.retryAt} />
           </span>
-          <Button weight="quiet" onClick={() => client.connect()}>
-            Now
+          <Button weight="quiet" className={styles.retry} onClick={() => client.connect()}>
+            Retry now
           </Button>
         </>
       ) : null}
@@ -27,14 +45,13 @@ export function ConnectionBar() {
   );
 }
 
-const SECOND = 1000; // ms
+function Since({ since }: { readonly since: number }) {
+  return useSelected(now, (time) => `for ${duration(Math.max(1000, time - Math.floor(since / 1000) * 1000))}`);
+}
 
 function Countdown({ until }: { readonly until: number }) {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), SECOND / 4);
-    return () => clearInterval(timer);
-  }, []);
-  const seconds = Math.ceil((until - now) / SECOND);
-  return seconds > 0 ? `in ${seconds} s` : "now…";
+  return useSelected(now, (time) => {
+    const seconds = Math.ceil((until - time) / 1000);
+    return seconds > 0 ? `in ${seconds} s` : "now";
+  });
 }

@@ -35,3 +35,17 @@ export async function logIn(ticket: string): Promise<void> {
   if (!answer.ok || !said.token) throw new Error(said.message ?? `the bridge answered ${answer.status}`);
   sessionStorage.setItem(KEY, said.token);
 }
+
+/**
+ * A new ticket, for another tab or device, and for how many seconds it works.
+ *
+ * @throws {Error} what the bridge says.
+ */
+export async function newTicket(): Promise<{ ticket: string; seconds: number }> {
+  const answer = await fetch("/api/ticket", { method: "POST", headers: { authorization: `Bearer ${token()}` } }).catch(() => {
+    throw new Error("the bridge does not answer: is `sightline up` running?");
+  });
+  const said = (await answer.json().catch(() => ({}))) as { ticket?: string; expires_in?: number; message?: string };
+  if (!answer.ok || !said.ticket) throw new Error(said.message ?? `the bridge answered ${answer.status}`);
+  return { ticket: said.ticket, seconds: said.expires_in ?? 0 };
+}

@@ -27,10 +27,19 @@ export function parse(path: string, search: string): Route {
   const [, root, session, view] = path.split("/");
   const seq = Number(new URLSearchParams(search).get("seq") ?? Number.NaN);
   return {
-    session: root === "s" && session ? decodeURIComponent(session) : undefined,
+    session: root === "s" && session ? decoded(session) : undefined,
     view: VIEWS.find((one) => one === view),
     seq: Number.isSafeInteger(seq) && seq > 0 ? seq : undefined,
   };
+}
+
+/** A part of a path in plain; as it stands where it is no encoding of anything. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The address of a route. */

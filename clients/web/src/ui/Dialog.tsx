@@ -6,11 +6,13 @@ interface Props {
   readonly title: string;
   /** Called when it wants to close: Escape, or a press outside. */
   readonly onClose: () => void;
+  /** What is typed into it would be lost by a press outside: only Escape closes it. Default: false. */
+  readonly sticky?: boolean;
   readonly children: ReactNode;
 }
 
 /** Open for as long as it is drawn. */
-export function Dialog({ title, onClose, children }: Props) {
+export function Dialog({ title, onClose, sticky = false, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
@@ -28,7 +30,7 @@ export function Dialog({ title, onClose, children }: Props) {
         onClose();
       }}
       onClick={(event) => {
-        if (event.target === element.current) onClose();
+        if (event.target === element.current && !sticky) onClose();
       }}
     >
       <div className={styles.inside}>
