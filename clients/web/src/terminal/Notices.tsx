@@ -3,13 +3,13 @@ import { Button } from "../ui/Button";
 import styles from "./TerminalView.module.css";
 
 interface Props {
-  /** Each is empty where there is nothing to say. */
-  readonly ended: string;
-  readonly broken: string;
-  readonly error: string;
-  readonly typing: string;
+  /** Each is empty or left out where there is nothing to say. */
+  readonly ended?: string;
+  readonly broken?: string;
+  readonly error?: string;
+  readonly typing?: string;
   readonly missing: readonly string[];
-  readonly onTypingRead: () => void;
+  readonly onTypingRead?: () => void;
   readonly onMissingRead: () => void;
 }
 
@@ -31,7 +31,7 @@ export function Notices({ ended, broken, error, typing, missing, onTypingRead, o
       {typing ? (
         <p className={styles.notice} data-tone="bad">
           {typing}
-          <Button weight="quiet" onClick={onTypingRead} aria-label="Close this message about typing">
+          <Button weight="quiet" onClick={() => onTypingRead?.()} aria-label="Close this message about typing">
             Close
           </Button>
         </p>

@@ -4,6 +4,7 @@ import type { Entry } from "../bridge/entries";
 import type { Subscription } from "../bridge/subscription";
 import type { Session } from "../gen/sightline/v1/session_pb";
 import { DRAWN } from "./drawing";
+import { outputOf } from "./output";
 
 const FEWEST = 16n; // events to look back
 
@@ -63,15 +64,31 @@ export function before(
 }
 
 const ESC = 0x1b;
-const CLEARS = ["\x1bc", "\x1b[3J", "\x1b[?1049l", "\x1b[?47l"].map((code) => [...code].map((sign) => sign.charCodeAt(0)));
+const coded = (codes: readonly string[]) => codes.map((code) => [...code].map((sign) => sign.charCodeAt(0)));
+const FORGETS = coded(["\x1bc", "\x1b[3J", "\x1b[?1049l", "\x1b[?47l"]); // nothing of before can be seen, or scrolled back to
+const EMPTIES = [...FORGETS, ...coded(["\x1b[2J", "\x1b[?1049h", "\x1b[H\x1b[J"])]; // nothing of before is on the screen
 
-/** The bytes behind the last code after which nothing of before is on the screen; all of them, where there is none. */
-export function sinceClear(bytes: Uint8Array): Uint8Array {
+/** Where the last of some codes begins; -1: there is none. */
+function lastOf(bytes: Uint8Array, codes: readonly number[][]): number {
   for (let at = bytes.lastIndexOf(ESC); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(ESC, at - 1)) {
-    const clear = CLEARS.find((code) => code.every((sign, n) => bytes[at + n] === sign));
-    if (clear !== undefined) return bytes.subarray(at + clear.length);
+    if (codes.some((code) => code.every((sign, n) => bytes[at + n] === sign))) return at;
   }
-  return bytes;
+  return -1;
+}
+
+/** The events from the last one on that empties the screen; all of them, where none does. */
+export function fromClear(entries: Entry[]): Entry[] {
+  const at = entries.findLastIndex((entry) => {
+    const data = outputOf(entry)?.data;
+    return data !== undefined && lastOf(data, EMPTIES) >= 0;
+  });
+  return at < 0 ? entries : entries.slice(at);
+}
+
+/** The bytes from the last code on after which nothing of before can be scrolled back to; all of them, where there is none. */
+export function sinceClear(bytes: Uint8Array): Uint8Array {
+  const at = lastOf(bytes, FORGETS);
+  return at < 0 ? bytes : bytes.subarray(at);
 }
 
 /** The beginning of a character that is cut off at the end of the bytes: what comes next goes on there. */

@@ -25,19 +25,13 @@ export function queueInto(client: BridgeClient, session: string): InputQueue {
  * Brings what is typed on a screen into a queue, and presses that are the page's own to `command`. Nothing is typed where the screen's
  * `disableStdin` is on. Returns how to stop it.
  */
-export function listen({ terminal }: Screen, queue: InputQueue, command: (what: Command) => void): () => void {
+export function listen(screen: Screen, queue: InputQueue, command: (what: Command) => void): () => void {
+  const { terminal } = screen;
   const listeners = [
     terminal.onData((data) => wasTyped(data) && queue.type(encoder.encode(data))),
     terminal.onBinary((data) => queue.type(Uint8Array.from(data, (sign) => sign.charCodeAt(0)))), // reports of the mouse, old style
   ];
-  terminal.attachCustomKeyEventHandler((event) => {
-    const what = meaning(event, terminal.options.disableStdin === true, terminal.hasSelection());
-    if (what === "browser") return false;
-    if (what === "program") return true;
-    if (event.type === "keydown") command(what);
-    event.preventDefault();
-    return false;
-  });
+  listenReadOnly(screen, command);
   const paste = (event: ClipboardEvent) => {
     event.preventDefault();
     event.stopPropagation();
@@ -51,6 +45,18 @@ export function listen({ terminal }: Screen, queue: InputQueue, command: (what: 
     for (const one of listeners) one.dispose();
     host?.removeEventListener("paste", paste, { capture: true });
   };
+}
+
+/** Brings presses that are the page's own to `command`. */
+export function listenReadOnly({ terminal }: Screen, command: (what: Command) => void): void {
+  terminal.attachCustomKeyEventHandler((event) => {
+    const what = meaning(event, terminal.options.disableStdin === true, terminal.hasSelection());
+    if (what === "browser") return false;
+    if (what === "program") return true;
+    if (event.type === "keydown") command(what);
+    event.preventDefault();
+    return false;
+  });
 }
 
 /** Copies the selection, or else the screen. */
