@@ -26,10 +26,10 @@ from sightline.v1.session_service_pb2 import Gap, Header
 from sightline_bridge import limits
 from sightline_bridge.context import Context
 from sightline_bridge.dialects import told
-from sightline_bridge.dialects.agentgate_events import ALWAYS, KINDS, WorkOrder, created, iso, status_of
+from sightline_bridge.dialects.agentgate_events import ALWAYS, KINDS, WorkOrder, created, status_of
 from sightline_bridge.dialects.door import received
 from sightline_bridge.dialects.talk import BadMessage, Message, Talk, crew, switch, unknown, word
-from sightline_bridge.dialects.text import lost
+from sightline_bridge.dialects.text import iso, lost
 
 PATH = "/ws/events"
 MAX_RATE = 100_000  # events a second

@@ -28,7 +28,7 @@ from sightline.v1.event_pb2 import (
 )
 from sightline.v1.session_pb2 import Session
 
-from sightline_bridge.dialects.text import Texts, lost
+from sightline_bridge.dialects.text import Texts, iso, lost
 
 Message = dict[str, object]
 
@@ -230,11 +230,6 @@ def as_object(data: bytes) -> dict[str, object]:
 def state_word(state: SessionState.ValueType) -> str:
     """The contract's own word, in small letters."""
     return SessionState.Name(state).removeprefix("SESSION_STATE_").lower()
-
-
-def iso(time: Timestamp) -> str:
-    """A time as JavaScript writes it, in UTC."""
-    return time.ToDatetime().isoformat(timespec="milliseconds") + "Z"
 
 
 def one(type_: str, fields: Callable[[Event], Message]) -> Callable[[WorkOrder, Event], list[Message]]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
-from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.client import Client
 from sightline.errors import SightlineError
 from sightline.v1.event_pb2 import Event, Output, SessionState
@@ -24,7 +23,7 @@ from sightline_bridge.context import Context
 from sightline_bridge.dialects import told
 from sightline_bridge.dialects.door import received
 from sightline_bridge.dialects.talk import BadMessage, Crew, Message, Talk, crew, unknown, word
-from sightline_bridge.dialects.text import Texts, lost
+from sightline_bridge.dialects.text import Texts, iso, lost
 
 PATH = "/ws/stream"
 BUFFER_SIZE = ("CBOS_STREAM_MAX_BUFFER_SIZE",)
@@ -33,6 +32,7 @@ MAX_BUFFER = 64 * 1024 * 1024  # bytes
 ALL = "*"
 AUTHOR = "cbos"
 OUTPUT = ("output", "output_lost", "completed")
+CHANGES_SECONDS = 0.1  # between two lists of all sessions that nobody has asked for
 FIRST_TAIL = 64  # events that are read at first for a buffer, then eight times as many
 KNOWN = "subscribe, unsubscribe, send, interrupt, get_buffer, list_sessions"
 
@@ -43,6 +43,9 @@ STATES = {
     SessionState.SESSION_STATE_IDLE: "idle",
 }
 """Its words for what a session does; any other is `unknown`."""
+
+
+LIVE = tuple(state for state in SessionState.values() if state != SessionState.SESSION_STATE_ENDED and state)
 
 
 def add_routes(app: web.Application, context: Context) -> None:
@@ -110,7 +113,7 @@ class _Client:
     # --- which sessions there are
 
     async def _tell_sessions(self) -> list[str]:
-        sessions = [session async for session in self._client.list() if is_live(session)]
+        sessions = [session async for session in self._client.list(states=LIVE)]
         self._live = {session.id for session in sessions}
         await self._talk.say({"type": "sessions", "sessions": [shown(session) for session in sessions]})
         return [session.name for session in sessions]
@@ -129,10 +132,11 @@ class _Client:
                     self._changed.set()
 
     async def _tell_changes(self) -> None:
-        """Tells of many changes at once where the client is slow."""
+        """Tells of many changes at once where they come fast, or the client is slow."""
         while await self._changed.wait():
             self._changed.clear()
             await self._tell_sessions()
+            await asyncio.sleep(CHANGES_SECONDS)
 
     # --- what is followed
 
@@ -292,11 +296,6 @@ def is_live(session: Session) -> bool:
 def cursor(session: Session) -> Cursor:
     """Where a session's log ends now."""
     return Cursor(session_id=session.id, epoch=session.epoch, seq=session.head_seq)
-
-
-def iso(time: Timestamp) -> str:
-    """A time as JavaScript writes it, in UTC."""
-    return time.ToDatetime().isoformat(timespec="milliseconds") + "Z"
 
 
 def failure(reason: str, error: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Bytes of output to text, for dialects that have no bytes: a character that was cut comes whole, what is none is replaced.
+"""Bytes and times to text, for dialects that have no others: a character that was cut comes whole, what is none is replaced.
 
 Pure: knows events, and neither sockets nor calls.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from sightline.v1.event_pb2 import Event, OutputLost
 from sightline.v1.session_service_pb2 import Gap
 
@@ -40,3 +41,8 @@ def lost(what: Gap | OutputLost) -> str:
     if isinstance(what, Gap):
         return f"{size} of the log are no longer kept"
     return f"{size} of output could not be captured{f': {what.reason}' if what.reason else ''}"
+
+
+def iso(time: Timestamp) -> str:
+    """A time as JavaScript writes it, in UTC."""
+    return time.ToDatetime().isoformat(timespec="milliseconds") + "Z"
