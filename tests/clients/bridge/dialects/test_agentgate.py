@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from sightline.v1 import event_pb2 as v1
@@ -16,6 +17,7 @@ from support.old_client import OldClient, Said, old_client
 from support.server import ServerProcess
 
 PATHS = ("/ws", "/ws/events")
+RECORDING = Path(__file__).parents[3] / "data/agents/claude/tasks.jsonl"
 
 
 @pytest.fixture
@@ -136,6 +138,19 @@ async def test_a_command_from_its_creation_to_its_failure(dialects: RunningBridg
     assert types(told)[-2:] == ["run_failed", "work_order_updated"]
     assert "".join(said["content"] for said in told if said["type"] == "agent_output") == "läut\n"
     assert (told[-2]["error"], told[-2]["exitCode"], told[-1]["status"]) == ("failed with exit code 3", 3, "failed")
+
+
+async def test_a_recorded_agent_is_a_work_order_with_its_tools(dialects: RunningBridge, client: OldClient) -> None:
+    session = await dialects.client.create(["sh", "-c", 'read go; cat "$0"', str(RECORDING)], agent="claude", stdin_open=True)
+    await followed(client, session)
+    await dialects.client.send(session, "", submit=True, eof=True)
+    told = await until_end(client, session)
+    calls = {said["toolUseId"]: said for said in told if said["type"] == "agent_tool_call"}
+    results = {said["toolUseId"]: said for said in told if said["type"] == "agent_tool_result"}
+    assert calls
+    assert calls.keys() == results.keys()
+    assert {"run_iteration", "agent_output", "run_completed"} <= set(types(told))
+    assert all(said["runId"] == session.id for said in told)
 
 
 async def test_escape_codes_are_left_out(dialects: RunningBridge, client: OldClient) -> None:
