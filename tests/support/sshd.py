@@ -30,7 +30,7 @@ class SshHost:
         self.config = self.root / "ssh_config"
         self.state = self.root / "state"
         self.sockets = self.root / "tmux"
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.sockets.mkdir(mode=0o700)
         for name in ("host_key", "id"):
@@ -72,7 +72,7 @@ class SshHost:
         with (self.root / "sshd.log").open("ab") as log:
             self._process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
-        while not _listens(self.port):
+        while not listens(self.port):
             assert self._process.poll() is None, (self.root / "sshd.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -162,13 +162,15 @@ def host(**environ: str) -> Iterator[SshHost]:
         made.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens on it."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

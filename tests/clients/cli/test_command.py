@@ -11,6 +11,9 @@ from sightline_cli.command import Complaint, columns_and_rows, duration, pair, w
 from sightline_cli.main import all_commands, build_parser, main
 
 COMMANDS = [
+    "up",
+    "open",
+    "bridge",
     "serve",
     "run",
     "create",
