@@ -59,7 +59,7 @@ class Bridge:
         self._limits = allowed or Limits()
         self._dashboard = dashboard
         self._runner: web.AppRunner | None = None
-        self._context: Context | None = None
+        self.context: Context | None = None  # once it listens
         self.addresses: list[tuple[str, int]] = []
 
     async def start(self) -> None:
@@ -71,7 +71,7 @@ class Bridge:
         client = Client(self._settings.target, options=limits.CHANNEL_OPTIONS)
         connects = Bucket(limits.CONNECTS_PER_SECOND, self._limits.connects_at_once, self._clock)
         logins = Bucket(limits.LOGINS_PER_SECOND, 4 * limits.LOGINS_PER_SECOND, self._clock)
-        self._context = context = Context(self._settings, self._passes, client, Calls(client), connects, logins, self._limits)
+        self.context = context = Context(self._settings, self._passes, client, Calls(client), connects, logins, self._limits)
         app = web.Application(middlewares=[self._answer], client_max_size=limits.MAX_BODY)
         app[CONTEXT] = context
         _add_routes(app, context)
@@ -100,7 +100,7 @@ class Bridge:
     @property
     def sockets(self) -> int:
         """How many are open."""
-        return self._context.counts.sockets if self._context is not None else 0
+        return self.context.counts.sockets if self.context is not None else 0
 
     def ticket_url(self) -> str:
         """An address of the dashboard that logs in once, for 60 s."""
@@ -111,20 +111,20 @@ class Bridge:
         """Listens no more, tells every socket, gives calls under way a second, and lets go of the server."""
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._context is not None:
-            await self._context.client.close()
+        if self.context is not None:
+            await self.context.client.close()
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The doors before every handler; what is refused said in one form; headers on every answer."""
-        assert self._context is not None  # noqa: S101 - it listens
+        assert self.context is not None  # noqa: S101 - it listens
         origin = _header(request, "Origin")
         named = origin if origin is not None and self._doors.is_named(origin) else None
         try:
             self._doors.check(_header(request, "Host"), origin)
             response = web.Response(status=204) if request.method == "OPTIONS" and named else await handler(request)
         except Refused as error:
-            self._context.counts.refused += 1
+            self.context.counts.refused += 1
             response = _told(error.status, error.reason, str(error))
         except web.HTTPException as error:
             response = _told(

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UNREADABLE = {
+    1002: b"this is no WebSocket message",
+    1007: b"text has to be UTF-8",
+    1009: b"a message has at most %d bytes" % limits.MAX_FRAME,
+}
+"""Close codes for what a peer has sent, and their reasons."""
 NEVER = 1 << 62  # bytes before aiohttp itself would wait: `room` does
 
 
@@ -37,7 +43,7 @@ class Wire(web.WebSocketResponse):
     def __init__(self, protocols: Iterable[str] = ()) -> None:
         super().__init__(
             protocols=protocols,
-            max_msg_size=limits.MAX_FRAME,
+            max_msg_size=limits.MAX_FRAME + 1,  # the first size that is refused
             compress=False,
             autoping=False,
             timeout=limits.CLOSE_SECONDS,
@@ -48,7 +54,7 @@ class Wire(web.WebSocketResponse):
         self._out: AbstractStreamWriter | None = None
         self._heard = True  # since the last look
         self._given = 0  # bytes, to the transport
-        self._taken = 0  # of them by the kernel, at the last look
+        self._seen = 0  # `taken` at the last look
         self._silent = 0  # looks
 
     async def prepare(self, request: BaseRequest) -> AbstractStreamWriter:
@@ -97,6 +103,17 @@ class Wire(web.WebSocketResponse):
             elif message.type is not WSMsgType.PONG:
                 return message
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were sent, and that the system has not taken yet."""
+        transport = self._link.transport if self._link is not None else None
+        return transport.get_write_buffer_size() if transport is not None else 0
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the system has taken: more of them when the peer reads."""
+        return self._given - self.waiting
+
     async def look(self) -> None:
         """Called every `limits.PING_SECONDS`: asks a silent peer for a sign, and hangs up on one that gave none for too long.
 
@@ -104,19 +121,24 @@ class Wire(web.WebSocketResponse):
         """
         if self._link is None or self._link.transport is None:
             return
-        waiting = self._link.transport.get_write_buffer_size()
-        moved = self._heard or self._given - waiting != self._taken
-        self._heard, self._taken = False, self._given - waiting
+        moved = self._heard or self.taken != self._seen
+        self._heard, self._seen = False, self.taken
         self._silent = 0 if moved else self._silent + 1
         if self._silent >= limits.SILENT_LOOKS:
             log.info("a socket's peer has neither read nor said anything for %d looks: it is cut", self._silent)
             self._link.transport.abort()
-        elif not moved and not waiting:
+        elif not moved and not self.waiting:
             with suppress(ConnectionError):
                 await self.ping()
 
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = False) -> bool:
         """Closes it; waits `limits.CLOSE_SECONDS` for the peer's answer, and never for it to read."""
+        if code in UNREADABLE and not self.closed:
+            # A connection that is closed with bytes unread is reset, and what was told is lost with it. For a moment the rest is
+            # read, and thrown away.
+            with suppress(ConnectionError):
+                await self.send_frame(code.to_bytes(2, "big") + UNREADABLE[code], WSMsgType.CLOSE)
+            await asyncio.sleep(limits.CLOSE_SECONDS)
         return await super().close(code=code, message=message, drain=drain)
 
     async def end(self) -> None:
@@ -130,5 +152,5 @@ class Wire(web.WebSocketResponse):
     def cut(self) -> None:
         """Ends a connection whose peer does not read what is left."""
         transport = self._link.transport if self._link is not None else None
-        if transport is not None and transport.get_write_buffer_size():
+        if transport is not None and self.waiting:
             transport.abort()
