@@ -135,7 +135,7 @@ class Bridge:
         except ConnectionError:
             raise  # nobody is there to be answered
         except Exception:
-            log.exception("%s %s", request.method, request.path)
+            log.exception("%s %r", request.method, request.path)
             response = _told(500, "BRIDGE_FAILED", "the bridge failed: its log says why")
         if not response.prepared:
             response.headers.update(pages.HEADERS)
