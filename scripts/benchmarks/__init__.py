@@ -7,6 +7,7 @@ What they are built of:
 - `server`: a Sightline server in a process of its own
 - `processes`: what the kernel says of a process: memory, processor time
 - `readers`: subscribers in processes of their own
+- `sockets`: a WebSocket reader of the bridge in a process of its own
 - `sources`: floods, gates and clocks: what the measured commands do
 - `peers`: terminado and ttyd with their WebSocket viewers, the bare pipe, the bare pty, `pipe-pane`, bare gRPC
 - `stored`: writes a home with a long history
@@ -26,4 +27,5 @@ What they measure:
 - `text`: coloured output as text
 - `start`: a server with a large store
 - `stalled`: subscribers that never read
+- `bridge`: a WebSocket reader, idle sockets, what the bridge adds to a line's way
 """

@@ -32,6 +32,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from benchmarks import (
     agents,
+    bridge,
     latency,
     output,
     page,
@@ -62,6 +63,7 @@ SUBJECTS: dict[str, Callable[[Run], AsyncIterator[Figure]]] = {
     "text": text.measure,
     "start": start.measure,
     "stalled": stalled.measure,
+    "bridge": bridge.measure,
 }
 PATIENCE = {True: 120.0, False: 900.0}  # seconds for one subject, quick or not: a hang must end
 PACKAGES = ("grpcio", "protobuf", "terminado", "tornado")

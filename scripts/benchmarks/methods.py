@@ -105,4 +105,13 @@ times a second for another subscriber; its p99 is compared with two floods witho
 In the end one of the stalled ones reads on, and must get exactly the log's bytes.
 """,
     ),
+    "bridge": (
+        "The bridge",
+        """
+`sightline bridge` in a process of its own beside its server, one WebSocket client in another. Throughput: a session's log that is
+there already, from the request to the end of the call; the reader counts bytes and decodes nothing. Idle sockets: each with one
+subscription that is caught up, the growth of the bridge's resident memory divided by them. Latency: the same lines as above go to
+a gRPC client and to a socket at once, both in processes of their own; what is added is the difference for each line.
+""",
+    ),
 }
