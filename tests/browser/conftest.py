@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
-from support.browsing import Visitor, chromium, driving
+from playwright.sync_api import Browser, Page, Playwright, expect
+from support.browsing import MILLISECONDS, Visitor, chromium, driving
 from support.dashboard import Dashboard, dashboard
+
+expect.set_options(timeout=MILLISECONDS)
 
 
 @pytest.fixture(scope="module")

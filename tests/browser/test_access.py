@@ -1,4 +1,4 @@
-"""Everybody can use it: axe finds nothing serious in any view, light or dark; nothing is cut off at 380 px; it follows the theme."""
+"""Everybody can use it: axe finds nothing serious in any view, light or dark; nothing is cut off at 380 px; it follows themes."""
 
 from __future__ import annotations
 

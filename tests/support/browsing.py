@@ -141,6 +141,10 @@ class Visitor:
         connected(page)
         return page
 
+    def ticket_url(self, path: str = "/") -> str:
+        """An address that logs in once."""
+        return self._place.ticket_url(path)
+
     def close(self) -> None:
         """Closes all. Fails when something went wrong in one of them."""
         for context in self._contexts:
@@ -150,7 +154,7 @@ class Visitor:
 
 def connected(page: Page) -> None:
     """Returns when the page says that it is."""
-    page.locator("[role=status][data-status=open]").wait_for()
+    page.locator("[data-status=open]").wait_for()
 
 
 def holds(page: Page, question: Callable[[], object], seconds: float = PATIENCE) -> None:
@@ -161,6 +165,7 @@ def holds(page: Page, question: Callable[[], object], seconds: float = PATIENCE)
         page.wait_for_timeout(20)
 
 
-def session_link(page: Page, name: str) -> Locator:
-    """The session's link in the list."""
-    return page.get_by_role("navigation", name="Sessions").get_by_role("link", name=re.compile(rf"(^|\s){re.escape(name)}(\s|$)"))
+def session_link(page: Page, name: str, words: str = "") -> Locator:
+    """The session's link in the list; `words`: a pattern of what it says behind the name, such as `working`."""
+    pattern = re.compile(rf"^{re.escape(name)}\b.*{words}")
+    return page.get_by_role("navigation", name="Sessions").get_by_role("link", name=pattern)

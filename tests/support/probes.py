@@ -46,6 +46,20 @@ AGES = """(element) => {
   new MutationObserver(look).observe(element, { subtree: true, childList: true, characterData: true });
 }"""
 
+# When an element first says something, in milliseconds since 1970, taken when the frame that showed it had been drawn.
+WHEN = """([selector, pattern]) => new Promise((done) => {
+  const wanted = new RegExp(pattern);
+  const said = (element) => element.getAttribute("aria-label") ?? element.textContent;
+  const observer = new MutationObserver(() => look());
+  const look = () => {
+    if (![...document.querySelectorAll(selector)].some((element) => wanted.test(said(element)))) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => done(performance.timeOrigin + performance.now())));
+  };
+  observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  look();
+})"""
+
 # A program that writes the time `rate` times a second.
 STAMPS = """
 import sys, time
