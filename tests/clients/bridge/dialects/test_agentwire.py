@@ -273,6 +273,16 @@ async def test_a_pane_that_somebody_else_follows_stays_followed(beside_tmux: Run
     await beside_tmux.client.release(session)
 
 
+async def test_what_a_killed_bridge_has_left_followed_goes_with_the_next_listener(beside_tmux: RunningBridge, tmux: Tmux) -> None:
+    tmux("new-session", "-d", "-s", "left", "-x", "80", "-y", "24", "cat")
+    socket = tmux("display-message", "-p", "-t", "left", "#{socket_path}").strip()
+    await beside_tmux.client.adopt("left:0.0", socket_path=socket, name="left", labels={"adopted-by": "agentwire"})
+    async with old_client(beside_tmux, path("left")) as client:
+        tmux("send-keys", "-t", "left", "hi", "Enter")
+        assert "hi" in await text_until(client, "hi\r\nhi")
+    await let_go(beside_tmux, "left")
+
+
 async def test_when_the_bridge_ends_no_pane_is_followed_any_more(tmux_server: ServerProcess, tmux: Tmux) -> None:
     tmux("new-session", "-d", "-s", "last", "-x", "80", "-y", "24", "cat")
     async with bridging(tmux_server, open_dialects=True) as bridge, old_client(bridge, path("last")) as client:
