@@ -35,7 +35,7 @@ export type ClientFrame = Message<"sightline.v1.ClientFrame"> & {
 
   /**
    * For `subscribe`: so many bytes of responses may come, and no more until another frame of this call brings more; the one that passes the
-   * limit still comes whole. 0 with the request: as much as the socket takes. A frame without anything else only adds to it.
+   * limit still comes whole, and what it took too much is taken from what is brought next. 0 with the request: as much as the socket takes. A frame without anything else only adds to it.
    *
    * @generated from field: uint64 credit = 2;
    */
