@@ -9,7 +9,14 @@ const BRIDGE = "http://127.0.0.1:7412"; // where `npm run dev` finds the API; th
 
 export default defineConfig({
   base: "/",
-  plugins: [react()],
+  plugins: [
+    react(),
+    {
+      // The chosen theme is on the page before anything is drawn: until the script has run there is nothing to show anyhow.
+      name: "script-before-paint",
+      transformIndexHtml: (html) => html.replace('<script type="module"', '<script type="module" blocking="render"'),
+    },
+  ],
   server: {
     host: "127.0.0.1",
     port: 5173,

@@ -44,6 +44,7 @@ export function CreateDialog({ onClose }: Props) {
     } catch (error) {
       setProblems(error instanceof CallError ? problemsOf(error, draft.way) : { form: (error as Error).message });
       setWorking(false);
+      void sessions.refresh(); // what could not be started was there for a moment
     }
   };
   const submit = (event: FormEvent) => {

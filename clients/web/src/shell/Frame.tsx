@@ -9,7 +9,7 @@ import { useStore } from "../stores/use";
 import { type Binding, listenForKeys, useKeys } from "../ui/keys";
 import { MenuButton, type MenuItem } from "../ui/Menu";
 import { Toasts } from "../ui/Toasts";
-import styles from "./App.module.css";
+import styles from "./Frame.module.css";
 import { ConnectionBar } from "./ConnectionBar";
 import { ElsewhereDialog } from "./ElsewhereDialog";
 import { HelpDialog } from "./HelpDialog";

@@ -65,7 +65,7 @@ export class Pulse {
   counts(id: string, now: number): readonly number[] {
     const beat = this.#beats.get(id);
     const second = Math.floor(now / SECOND);
-    return beat === undefined || second - beat.at >= BEATS ? QUIET : shifted(beat, second);
+    return beat === undefined || beat.counts.length === 0 || second - beat.at >= BEATS ? QUIET : shifted(beat, second);
   }
 }
 
