@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { CallError } from "../bridge/errors";
 import { Store } from "../bridge/store";
 import type { Session } from "../gen/sightline/v1/session_pb";
-import { hasEnded, isAdopted, stateWord } from "../sessions/words";
+import { captureTrouble, hasEnded, isAdopted, stateWord, TROUBLES } from "../sessions/words";
 import { go } from "../stores/route";
 import { useServices } from "../stores/services";
 import { useStore } from "../stores/use";
@@ -11,7 +11,7 @@ import { Button } from "../ui/Button";
 import { bytes } from "../ui/format";
 import { Switch } from "../ui/Switch";
 import { toast } from "../ui/toasts";
-import { BEGINNING, Follow } from "./follow";
+import { BEGINNING, Follow, type Following } from "./follow";
 import { LineInput } from "./LineInput";
 import { Notices } from "./Notices";
 import { OptionsMenu } from "./OptionsMenu";
@@ -126,10 +126,10 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
       </div>
       <Notices
         ended={ended && following.shown ? `This session has ended: ${stateWord(session)}. This is its last screen.` : ""}
-        broken={following.live ? "" : "Not connected. It goes on by itself, where it was."}
+        broken={following.live ? TROUBLES[captureTrouble(session) ?? ""] : "Not connected. It goes on by itself, where it was."}
         error={following.error?.message ?? ""}
         typing={typing.problem}
-        missing={following.missing}
+        missing={missingOf(following)}
         onTypingRead={() => queue.dismiss()}
         onMissingRead={() => follow?.dismiss()}
       />
@@ -142,4 +142,13 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
       ) : null}
     </section>
   );
+}
+
+function missingOf({ missing, skipped }: Following): readonly string[] {
+  if (skipped.times === 0) return missing;
+  const places = skipped.times > 1 ? ` in ${skipped.times} places` : "";
+  return [
+    ...missing,
+    `${bytes(skipped.bytes)} not shown here${places}: it came faster than this page could draw. It is in the replay.`,
+  ];
 }

@@ -4,10 +4,10 @@ import styles from "./TerminalView.module.css";
 
 interface Props {
   /** Each is empty or left out where there is nothing to say. */
-  readonly ended?: string;
-  readonly broken?: string;
-  readonly error?: string;
-  readonly typing?: string;
+  readonly ended?: string | undefined;
+  readonly broken?: string | undefined;
+  readonly error?: string | undefined;
+  readonly typing?: string | undefined;
   readonly missing: readonly string[];
   readonly onTypingRead?: () => void;
   readonly onMissingRead: () => void;

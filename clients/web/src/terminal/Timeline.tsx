@@ -109,7 +109,12 @@ export function Timeline({ playing, oldest, head, marks, more, onPlay, onSeek, o
         <span role="status" className={styles.state}>
           {time}
           {playing.seeking ? " Drawing…" : ""}
-          {!playing.seeking && !playing.exact ? " Nearly as it was" : ""}
+          {!playing.seeking && !playing.exact ? (
+            <span title="Drawn from the last 2 MB before this event: what stood there longer may be missing">
+              {" "}
+              Nearly as it was
+            </span>
+          ) : null}
           {playing.atEnd && !playing.seeking ? " The end" : ""}
           {more ? " (not all events are listed)" : ""}
         </span>

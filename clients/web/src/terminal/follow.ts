@@ -1,5 +1,4 @@
 /** A session's output on a screen, as it comes: the screen as it is, what was written just before it, and everything from then on. */
-import type { BridgeClient } from "../bridge/client";
 import type { Entry } from "../bridge/entries";
 import type { CallError } from "../bridge/errors";
 import { type Readable, Store } from "../bridge/store";
@@ -10,7 +9,7 @@ import { bytes } from "../ui/format";
 import { joined } from "./bytes";
 import { DRAWN, Drawing } from "./drawing";
 import { Gate } from "./gate";
-import { before, sinceClear, unfinished } from "./history";
+import { eventsBefore, type Subscriber, sinceClear, unfinished } from "./history";
 import { outputOf } from "./output";
 import type { Screen } from "./screen";
 
@@ -32,6 +31,8 @@ export interface Following {
   readonly seq: number;
   /** What is missing, for people, oldest first. */
   readonly missing: readonly string[];
+  /** What came faster than it could be drawn. */
+  readonly skipped: { readonly times: number; readonly bytes: bigint };
   /** Why it cannot be followed. */
   readonly error: CallError | undefined;
 }
@@ -44,6 +45,7 @@ export const BEGINNING: Following = {
   ended: false,
   seq: 0,
   missing: [],
+  skipped: { times: 0, bytes: 0n },
   error: undefined,
 };
 
@@ -57,7 +59,7 @@ export class Follow {
   #skipped = "";
 
   constructor(
-    private readonly client: BridgeClient,
+    private readonly client: Subscriber,
     private session: Session,
     private readonly screen: Screen,
   ) {
@@ -101,7 +103,7 @@ export class Follow {
 
   /** What is missing was read. */
   dismiss(): void {
-    this.#say({ missing: [] });
+    this.#say({ missing: [], skipped: BEGINNING.skipped });
   }
 
   /** Ends it. */
@@ -141,7 +143,7 @@ export class Follow {
   async #begin(through: bigint): Promise<void> {
     const { terminal } = this.session;
     if (terminal !== undefined && !this.screen.options.pipes) this.screen.resize(terminal);
-    const entries = await before(this.client, this.session, through, EARLIER, this.#closing.signal);
+    const entries = await eventsBefore(this.client, this.session, through, EARLIER, this.#closing.signal);
     const first = entries[0];
     if (this.#closing.signal.aborted) return;
     if (first !== undefined && this.session.bytes > 2 * EARLIER)
@@ -151,7 +153,7 @@ export class Follow {
   }
 
   async #bytesBefore(through: bigint): Promise<Uint8Array> {
-    const entries = await before(this.client, this.session, through, EARLIER, this.#closing.signal);
+    const entries = await eventsBefore(this.client, this.session, through, EARLIER, this.#closing.signal);
     return joined(entries.map((entry) => outputOf(entry)?.data ?? NOTHING));
   }
 
@@ -161,8 +163,8 @@ export class Follow {
       this.#miss(`${what} ${reason === GapReason.DAMAGED ? "cannot be read" : "are not kept any more"}`);
       return;
     }
-    const text = `${what} not shown here: they came faster than this page could draw. They are in the replay.`;
-    this.#miss(text);
+    const { skipped } = this.#state.get();
+    this.#say({ skipped: { times: skipped.times + 1, bytes: skipped.bytes + size } });
     this.#skipped = `${what} not shown`;
     await this.#drawing.note(this.#skipped);
   }

@@ -6,6 +6,9 @@ import type { Session } from "../gen/sightline/v1/session_pb";
 import { DRAWN } from "./drawing";
 import { outputOf } from "./output";
 
+/** What streams are asked of. */
+export type Subscriber = Pick<BridgeClient, "subscribe">;
+
 const FEWEST = 16n; // events to look back
 
 /** How many events of a session hold so many bytes, about. */
@@ -21,8 +24,8 @@ export function eventsIn(session: Session, bytes: number): bigint {
  *
  * @param session as it is now: how large its events are is judged by it.
  */
-export function before(
-  client: BridgeClient,
+export function eventsBefore(
+  client: Subscriber,
   session: Session,
   through: bigint,
   bytes: number,

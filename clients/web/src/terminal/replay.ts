@@ -2,20 +2,19 @@
  * A session's past on a screen, at the pace it had. One stream through the log, from a place from which the screen comes out right: forward it
  * goes on, back it begins again. What is in memory is what is on the way.
  */
-import type { BridgeClient } from "../bridge/client";
 import type { Entry } from "../bridge/entries";
 import type { CallError } from "../bridge/errors";
 import { type Readable, Store } from "../bridge/store";
 import type { Subscription } from "../bridge/subscription";
 import type { Session } from "../gen/sightline/v1/session_pb";
 import { DRAWN, Drawing } from "./drawing";
-import { before, eventsIn, fromClear } from "./history";
+import { eventsBefore, eventsIn, fromClear, type Subscriber } from "./history";
 import { timeOf } from "./output";
 import { Pace } from "./pace";
 import type { Screen, Size } from "./screen";
 
 const WINDOW = 256 * 1024; // bytes on the way
-const WHOLE = 16 * 1024 * 1024; // bytes: a place so near the beginning is drawn from the beginning on
+const WHOLE = 8 * 1024 * 1024; // bytes: a place so near the beginning is drawn from the beginning on
 const NEAR = 2 * 1024 * 1024; // bytes drawn before a place that is further away
 
 /** How it stands. */
@@ -62,7 +61,7 @@ export class Replay {
 
   /** @param sizeAt the terminal's size after an event, as far as it is known. */
   constructor(
-    private readonly client: BridgeClient,
+    private readonly client: Subscriber,
     private readonly session: () => Session,
     private readonly screen: Screen,
     private readonly sizeAt: (seq: number) => Size | undefined,
@@ -139,10 +138,12 @@ export class Replay {
     let from = oldest - 1;
     if (exact) this.#resize(from);
     else {
-      const entries = fromClear(await before(this.client, session, BigInt(target), NEAR, signal));
+      const entries = fromClear(await eventsBefore(this.client, session, BigInt(target), NEAR, signal));
       if (signal.aborted) return;
       this.#resize((entries[0]?.seq ?? target) - 1);
       await this.#drawing.draw(entries);
+      const last = entries.at(-1);
+      this.#say({ time: last === undefined ? 0 : timeOf(last) });
       from = target;
     }
     if (signal.aborted) return;

@@ -14,7 +14,7 @@ import { themeOf, watchTheme } from "./theme";
 const FONT_SIZE = 13; // px
 const LEAST_FONT_SIZE = 8; // px: a screen that is still too large is scrolled
 const SCROLLBACK = 10_000; // lines
-const PIECE = 32 * 1024; // bytes that the terminal takes without a break: some 3 ms
+const PIECE = 16 * 1024; // bytes that the terminal takes without a break: 1 to 2 ms
 const CONTRAST = 4.5; // WCAG AA
 
 /** A terminal's size, in cells. */
@@ -121,21 +121,21 @@ export class Screen {
    */
   async show(ansi: Uint8Array, size: Size, note = ""): Promise<void> {
     await this.write(CALM);
-    if (note !== "")
-      await this.write(
-        `\x1b[${this.terminal.rows};1H${"\n".repeat(this.#written())}${noteLine(note)}\r\n${"\n".repeat(this.terminal.rows - 1)}`,
-      );
+    if (note !== "") await this.#scrollOff(note);
     this.resize(size);
     await this.write("\x1b[H\x1b[2J");
     await this.write(ansi);
   }
 
-  /** Rows down to the last one with something on it. */
-  #written(): number {
-    const { active } = this.terminal.buffer;
-    let rows = this.terminal.rows;
-    while (rows > 0 && (active.getLine(active.baseY + rows - 1)?.translateToString(true) ?? "") === "") rows -= 1;
-    return rows;
+  /** Scrolls off what is written on the screen, and a line behind it. */
+  async #scrollOff(note: string): Promise<void> {
+    const { buffer, rows } = this.terminal;
+    const { active } = buffer;
+    let written = rows;
+    while (written > 0 && (active.getLine(active.baseY + written - 1)?.translateToString(true) ?? "") === "") written -= 1;
+    const row = Math.min(written, rows - 1);
+    const line = `\x1b[${row + 1};1H${written === rows ? "\r\n" : ""}${noteLine(note)}`;
+    await this.write(`${line}\x1b[${rows};1H${"\n".repeat(row + 1)}`);
   }
 
   /** Gives it another size. */
