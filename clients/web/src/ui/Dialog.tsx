@@ -1,5 +1,5 @@
 /** A dialog: the browser's own element, which keeps the focus inside and closes at Escape. */
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useLayoutEffect, useRef, useState } from "react";
 import styles from "./Dialog.module.css";
 
 interface Props {
@@ -14,9 +14,11 @@ interface Props {
 /** Open for as long as it is drawn. */
 export function Dialog({ title, onClose, sticky = false, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  const [open, setOpen] = useState(false); // what is inside is drawn behind that: a closed dialog gives nobody the focus
+  useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    setOpen(true);
     return () => dialog?.close();
   }, []);
   return (
@@ -35,7 +37,7 @@ export function Dialog({ title, onClose, sticky = false, children }: Props) {
     >
       <div className={styles.inside}>
         <h2 className={styles.title}>{title}</h2>
-        {children}
+        {open ? children : null}
       </div>
     </dialog>
   );
