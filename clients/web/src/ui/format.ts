@@ -47,3 +47,15 @@ export const clock = (ms: number): string => CLOCK.format(ms);
 
 /** Date and time, for titles. */
 export const moment = (ms: number): string => WHOLE.format(ms);
+
+/** A number of things in three figures: `999`, `4.6k`, `120k`, `1.3M`. */
+export function short(count: number): string {
+  if (count < 1000) return `${count}`;
+  const [size, name] = count < 999_500 ? [1000, "k"] : count < 999_500_000 ? [1e6, "M"] : [1e9, "G"];
+  const left = count / Number(size);
+  return `${left >= 99.5 ? Math.round(left) : left.toFixed(1).replace(/\.0$/, "")}${name}`;
+}
+
+/** A sum of money in three figures: `0.0084 USD`, `123.40 USD`. */
+export const cost = (amount: number, currency: string): string =>
+  `${amount >= 100 ? amount.toFixed(2) : Number(amount.toPrecision(3))} ${currency}`.trim();
