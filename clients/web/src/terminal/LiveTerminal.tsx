@@ -15,7 +15,7 @@ import { BEGINNING, Follow, type Following } from "./follow";
 import { LineInput } from "./LineInput";
 import { Notices } from "./Notices";
 import { OptionsMenu } from "./OptionsMenu";
-import { SearchBar } from "./SearchBar";
+import { Stage } from "./Stage";
 import { settings } from "./settings";
 import styles from "./TerminalView.module.css";
 import { copy, listen, queueInto } from "./typing";
@@ -133,10 +133,7 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
         onTypingRead={() => queue.dismiss()}
         onMissingRead={() => follow?.dismiss()}
       />
-      <div className={styles.stage} data-typable={typable}>
-        <div ref={host} className={styles.host} />
-        {searching && screen ? <SearchBar screen={screen} onClose={() => setSearching(false)} /> : null}
-      </div>
+      <Stage host={host} screen={screen} typable={typable} searching={searching} onSearched={() => setSearching(false)} />
       {!ended && pipes ? (
         <LineInput queue={queue} onEof={() => client.call("send", { session: session.id, eof: true, author: "dashboard" })} />
       ) : null}

@@ -11,7 +11,7 @@ import { loadMarks, type Mark, sizeAt } from "./marks";
 import { Notices } from "./Notices";
 import { OptionsMenu } from "./OptionsMenu";
 import { Replay, UNPLAYED } from "./replay";
-import { SearchBar } from "./SearchBar";
+import { Stage } from "./Stage";
 import styles from "./TerminalView.module.css";
 import { Timeline } from "./Timeline";
 import { copy, listenReadOnly } from "./typing";
@@ -104,10 +104,7 @@ export function ReplayTerminal({ session, seq }: { readonly session: Session; re
         <OptionsMenu />
       </div>
       <Notices error={playing.error?.message ?? ""} missing={missing} onMissingRead={() => setMissing([])} />
-      <div className={styles.stage}>
-        <div ref={host} className={styles.host} />
-        {searching && screen ? <SearchBar screen={screen} onClose={() => setSearching(false)} /> : null}
-      </div>
+      <Stage host={host} screen={screen} typable={false} searching={searching} onSearched={() => setSearching(false)} />
       <Timeline
         playing={playing}
         oldest={Number(session.oldestSeq) || 1}

@@ -24,7 +24,7 @@ export function SearchBar({ screen, onClose }: Props) {
       screen.terminal.focus();
     };
   }, [screen]);
-  const look = (wanted: string, back: boolean, incremental = false) => {
+  const look = (wanted: string, back: boolean) => {
     const { one, active } = foundColors(screen.terminal.element ?? document.body);
     const decorations = {
       matchBackground: one,
@@ -34,11 +34,11 @@ export function SearchBar({ screen, onClose }: Props) {
     };
     if (wanted === "") screen.search.clearDecorations();
     else if (back) screen.search.findPrevious(wanted, { decorations });
-    else screen.search.findNext(wanted, { decorations, incremental });
+    else screen.search.findNext(wanted, { decorations });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") onClose();
-    else if (event.key === "Enter") look(text, event.shiftKey);
+    else if (event.key === "Enter") look(text, !event.shiftKey);
     else return;
     event.preventDefault();
   };
@@ -54,17 +54,18 @@ export function SearchBar({ screen, onClose }: Props) {
         spellCheck={false}
         onChange={(event) => {
           setText(event.target.value);
-          look(event.target.value, false, true);
+          screen.terminal.clearSelection();
+          look(event.target.value, true); // from the end: the newest is the nearest
         }}
         onKeyDown={onKeyDown}
       />
       <span role="status" className={styles.count}>
         {text === "" ? "" : count}
       </span>
-      <Button weight="quiet" onClick={() => look(text, true)} title="Shift+Enter">
+      <Button weight="quiet" onClick={() => look(text, true)} title="Enter">
         Previous
       </Button>
-      <Button weight="quiet" onClick={() => look(text, false)} title="Enter">
+      <Button weight="quiet" onClick={() => look(text, false)} title="Shift+Enter">
         Next
       </Button>
       <Button weight="quiet" onClick={onClose} aria-label="Close search">
