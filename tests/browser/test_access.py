@@ -56,13 +56,12 @@ def judged(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_serious_in_any_view(visitor: Visitor, full: Dashboard, scheme: str) -> None:
     page = opened(visitor, "", color_scheme=scheme)
-    found: dict[str, list[str]] = {}
+    found: list[str] = []
     for path in VIEWS:
         page.evaluate("(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')) }", path or "/")
         settle(page)
-        if wrong := judged(page):
-            found[path] = wrong
-    assert found == {}
+        found += [f"{path or '/'}: {wrong}" for wrong in judged(page)]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -70,7 +69,7 @@ def test_axe_finds_nothing_serious_in_the_login(visitor: Visitor, place: Dashboa
     page = visitor.context(color_scheme=scheme).new_page()
     page.goto(place.url)
     expect(page.get_by_role("button", name="Log in")).to_be_visible()
-    assert judged(page) == []
+    assert not (found := judged(page)), "\n".join(found)
 
 
 @pytest.mark.parametrize("path", VIEWS)

@@ -33,7 +33,7 @@ def test_a_program_that_failed_says_so(page: Page, place: Dashboard) -> None:
 def test_a_change_of_state_is_seen_at_once(page: Page, place: Dashboard) -> None:
     shell = place.shell("changing")
     expect(session_link(page, "changing", "idle")).to_be_visible()
-    page.evaluate("([probe, args]) => { window.seen = eval(probe)(args) }", [probes.WHEN, [LINKS, "^changing, waits for"]])
+    page.evaluate("([probe, args]) => { window.seen = eval(probe)(args) }", [probes.WHEN, [LINKS, "^changing.*waits for"]])
     place.client.send(shell, "read -p 'Continue? [y/N] ' answer", submit=True)
     place.client.wait(shell, until=[SessionState.SESSION_STATE_WAITING], timeout=20)
     changed = [event for event in place.events(shell) if event.HasField("state_changed")][-1]

@@ -37,15 +37,8 @@ export function SessionHead({ session, interrupts }: Props) {
         <h2 className={styles.name} title={session.name}>
           {session.name}
         </h2>
-        <button
-          type="button"
-          className={styles.why}
-          aria-expanded={told}
-          aria-controls={details}
-          aria-label={`State and details of ${session.name}`}
-          onClick={() => setTold(!told)}
-        >
-          <StateChip session={session} />
+        <button type="button" className={styles.why} aria-expanded={told} aria-controls={details} onClick={() => setTold(!told)}>
+          <StateChip session={session} /> <span className="visually-hidden">: state and details of {session.name}</span>
           <span className={styles.turn} data-open={told} aria-hidden="true">
             ▾
           </span>

@@ -4,7 +4,7 @@ import type { Session } from "../gen/sightline/v1/session_pb";
 import { href } from "../stores/route";
 import { Activity, Age, StateChip, TroubleChip, useUnread } from "./Marks";
 import styles from "./SessionRow.module.css";
-import { kindWord, needsYou, stateWord, whatRuns } from "./words";
+import { kindWord, needsYou, whatRuns } from "./words";
 
 /** Pixels; its CSS says the same. */
 export const ROW_HEIGHT = 54;
@@ -31,7 +31,6 @@ export const SessionRow = memo(function SessionRow({ session, open, current, foc
   }, [focusAsked]);
   const waits = needsYou(session);
   const where = [session.agent || kindWord(session), session.host].filter(Boolean).join(" @ ");
-  const said = [session.name, stateWord(session), where, unread ? "unread" : ""].filter(Boolean).join(", ");
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: where keys of what is inside come by
     <div
@@ -49,7 +48,6 @@ export const SessionRow = memo(function SessionRow({ session, open, current, foc
         ref={link}
         href={href({ session: session.id })}
         className={styles.link}
-        aria-label={said}
         aria-current={open ? "page" : undefined}
         tabIndex={current ? 0 : -1}
         onFocus={() => onFocus(session.id)}
@@ -59,7 +57,8 @@ export const SessionRow = memo(function SessionRow({ session, open, current, foc
           <span className={styles.unread} data-on={unread} aria-hidden="true" />
           <span className={styles.name} data-unread={unread}>
             {session.name}
-          </span>
+          </span>{" "}
+          {unread ? <span className="visually-hidden">unread</span> : null}{" "}
           <span className={styles.chips}>
             <TroubleChip session={session} />
             <StateChip session={session} />
