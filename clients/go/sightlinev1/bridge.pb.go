@@ -33,7 +33,7 @@ type ClientFrame struct {
 	// The client's own number for a call, unique among those under way, from 1; 0: the frame is about the socket (`login`).
 	Call uint32 `protobuf:"varint,1,opt,name=call,proto3" json:"call,omitempty"`
 	// For `subscribe`: so many bytes of responses may come, and no more until another frame of this call brings more; the one that passes the
-	// limit still comes whole. 0 with the request: as much as the socket takes. A frame without anything else only adds to it.
+	// limit still comes whole, and what it took too much is taken from what is brought next. 0 with the request: as much as the socket takes. A frame without anything else only adds to it.
 	Credit uint64 `protobuf:"varint,2,opt,name=credit,proto3" json:"credit,omitempty"`
 	// What is said.
 	//
