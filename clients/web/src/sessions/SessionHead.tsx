@@ -71,9 +71,11 @@ export function SessionHead({ session, interrupts }: Props) {
       <p className={styles.facts}>
         <span>{session.agent || kindWord(session)}</span>
         {session.host === "" ? null : <span>{session.host}</span>}
-        <code className={styles.command} title={whatRuns(session)}>
-          {whatRuns(session)}
-        </code>
+        {whatRuns(session) === "" ? null : (
+          <code className={styles.command} title={whatRuns(session)}>
+            {whatRuns(session)}
+          </code>
+        )}
         {session.cwd === "" ? null : (
           <code className={styles.cwd} title={session.cwd}>
             {session.cwd}

@@ -1,6 +1,6 @@
 /** All sessions, as a list to choose from: a filter, an order, and only the rows that are seen are there. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useCallback, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Session } from "../gen/sightline/v1/session_pb";
 import { go, route } from "../stores/route";
 import { useServices } from "../stores/services";
@@ -10,7 +10,7 @@ import { Button } from "../ui/Button";
 import { type Binding, useKeys } from "../ui/keys";
 import { Menu } from "../ui/Menu";
 import { itemsFor, useActions } from "./actions";
-import { arrange, GROUPS, type Group, SORTS, type Sort } from "./arrange";
+import { type Arranged, Arranger, GROUPS, type Group, SORTS, type Sort } from "./arrange";
 import { GroupRow } from "./GroupRow";
 import styles from "./SessionList.module.css";
 import { ROW_HEIGHT, SessionRow } from "./SessionRow";
@@ -47,7 +47,11 @@ export function SessionList({ onCreate }: Props) {
   const folded = useStore(foldedGroups);
   const [typed, setTyped] = useState("");
   const filter = useDeferredValue(typed);
-  const { rows, shown } = useMemo(() => arrange(all.values(), { filter, sort, folded }), [all, filter, sort, folded]);
+  const [arranger] = useState(() => new Arranger());
+  const { rows, heads, shown } = useMemo(
+    () => arranger.arrange(all.values(), { filter, sort, folded }),
+    [arranger, all, filter, sort, folded],
+  );
   const openId = useSelected(route, ({ session }) =>
     session === undefined ? undefined : (sessions.find(session)?.id ?? session),
   );
@@ -58,13 +62,10 @@ export function SessionList({ onCreate }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const actions = useActions();
 
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: (index) => (isSession(rows[index]) ? ROW_HEIGHT : GROUP_HEIGHT),
-    getItemKey: (index) => keyOf(rows[index]),
-    overscan: 6,
-  });
+  const estimateSize = (index: number) => (isSession(rows[index]) ? ROW_HEIGHT : GROUP_HEIGHT);
+  const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize, overscan: 6 });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: places are measured again only where another row is a head
+  useLayoutEffect(() => virtual.measure(), [virtual, heads.join()]);
   const index = useMemo(() => {
     const at = (id: string | undefined) =>
       id === undefined ? -1 : rows.findIndex((row) => "session" in row && row.session.id === id);
@@ -189,11 +190,11 @@ export function SessionList({ onCreate }: Props) {
             const isCurrent = item.index === tabStop;
             return (
               <li
-                key={item.key}
+                key={keyOf(row)}
                 className={styles.place}
                 style={{ transform: `translateY(${item.start}px)` }}
                 aria-setsize={"session" in row ? shown : undefined}
-                aria-posinset={"session" in row ? row.place : undefined}
+                aria-posinset={"session" in row ? item.index + 1 - heads.filter((head) => head < item.index).length : undefined}
               >
                 {"session" in row ? (
                   <SessionRow
@@ -224,7 +225,7 @@ export function SessionList({ onCreate }: Props) {
   );
 }
 
-type Rows = ReturnType<typeof arrange>["rows"];
+type Rows = Arranged["rows"];
 
 const isSession = (row: Rows[number] | undefined): boolean => row !== undefined && "session" in row;
 

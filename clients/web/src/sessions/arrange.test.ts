@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { Outcome, SessionState, WaitingFor } from "../gen/sightline/v1/event_pb";
 import { type Session, SessionKind, SessionSchema } from "../gen/sightline/v1/session_pb";
-import { arrange, type Group, matches, type Row, SORTS, type Sort, wordsOf } from "./arrange";
+import { Arranger, type Group, matches, type Row, SORTS, type Sort, wordsOf } from "./arrange";
 
 const made = (name: string, started: number, more: MessageInitShape<typeof SessionSchema> = {}): Session =>
   create(SessionSchema, {
@@ -19,7 +19,10 @@ const waiting = (name: string, started: number) =>
   made(name, started, { state: SessionState.WAITING, waitingFor: WaitingFor.PERMISSION });
 const words = (rows: readonly Row[]) => rows.map((row) => ("session" in row ? row.session.name : `[${row.group} ${row.count}]`));
 const shown = (all: Session[], wish: { filter?: string; sort?: Sort; folded?: Group[] } = {}) =>
-  words(arrange(all, { filter: wish.filter ?? "", sort: wish.sort ?? "newest", folded: new Set(wish.folded ?? []) }).rows);
+  words(
+    new Arranger().arrange(all, { filter: wish.filter ?? "", sort: wish.sort ?? "newest", folded: new Set(wish.folded ?? []) })
+      .rows,
+  );
 
 describe("the list", () => {
   it("begins with what needs somebody, and ends with what is over", () => {
@@ -33,7 +36,7 @@ describe("the list", () => {
   });
 
   it("keeps the head of a folded group with its count, and its sessions in the count of those shown", () => {
-    const { rows, shown: count } = arrange([made("a", 1), ended("b", 2), ended("c", 3)], {
+    const { rows, shown: count } = new Arranger().arrange([made("a", 1), ended("b", 2), ended("c", 3)], {
       filter: "",
       sort: "newest",
       folded: new Set<Group>(["ended"]),
@@ -60,9 +63,21 @@ describe("the list", () => {
     expect(shown(all)).toEqual(shown([...all].reverse()));
   });
 
-  it("numbers the sessions from 1, across groups", () => {
-    const { rows } = arrange([waiting("a", 1), made("b", 2)], { filter: "", sort: "newest", folded: new Set() });
-    expect(rows.flatMap((row) => ("session" in row ? [row.place] : []))).toEqual([1, 2]);
+  it("is not sorted again where nothing changed, and is where it did", () => {
+    const wish = { filter: "", sort: "name" as const, folded: new Set<Group>() };
+    const arranger = new Arranger();
+    const [over, runs] = [
+      [ended("b", 1), ended("a", 2)],
+      [made("y", 1), made("x", 1)],
+    ];
+    const first = arranger.arrange([...over, ...runs], wish).rows;
+    const again = arranger.arrange([...over, made("y", 1), ...runs.slice(1)], wish).rows;
+    expect(words(again)).toEqual(words(first));
+    expect(again.slice(4)).toEqual(first.slice(4));
+    expect(again[4]).toBe(first[4]); // the ended ones are the same rows
+    expect(again[2]).not.toBe(first[2]); // of those that run one is another object
+    expect(words(arranger.arrange([...over, ...runs], { ...wish, sort: "oldest" }).rows)).not.toEqual(words(first));
+    expect(words(arranger.arrange(over.slice(1), wish).rows)).toEqual(["[ended 1]", "a"]);
   });
 });
 

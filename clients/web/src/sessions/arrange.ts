@@ -14,9 +14,7 @@ export const GROUPS = ["needs", "runs", "ended"] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** What is drawn in one row: the head of a group, or a session. */
-export type Row =
-  | { readonly group: Group; readonly count: number; readonly folded: boolean }
-  | { readonly session: Session; readonly place: number };
+export type Row = { readonly group: Group; readonly count: number; readonly folded: boolean } | { readonly session: Session };
 
 /** What is asked for. */
 export interface Wish {
@@ -29,30 +27,55 @@ export interface Wish {
 /** What is drawn. `shown` counts the sessions that pass the filter, folded ones too. */
 export interface Arranged {
   readonly rows: readonly Row[];
+  /** Where in them the heads of groups are. */
+  readonly heads: readonly number[];
   readonly shown: number;
 }
 
-/** Puts sessions in order. */
-export function arrange(sessions: Iterable<Session>, { filter, sort, folded }: Wish): Arranged {
-  const words = wordsOf(filter);
-  const groups: Record<Group, Session[]> = { needs: [], runs: [], ended: [] };
-  let shown = 0;
-  for (const session of sessions) {
-    if (!matches(session, words)) continue;
-    groups[groupOf(session)].push(session);
-    shown += 1;
-  }
-  const rows: Row[] = [];
-  let place = 0;
-  for (const group of GROUPS) {
-    const found = groups[group];
-    if (found.length === 0) continue;
-    const isFolded = folded.has(group);
-    rows.push({ group, count: found.length, folded: isFolded });
-    if (!isFolded) for (const session of found.sort(ORDER[sort])) rows.push({ session, place: ++place });
-  }
-  return { rows, shown };
+/** What was made of a group the last time. */
+interface Sorted {
+  readonly sort: Sort;
+  readonly found: readonly Session[];
+  readonly rows: readonly Row[];
 }
+
+/** Puts sessions in order; remembers each group, so that ten thousand that are over are not sorted again because one that runs has changed. */
+export class Arranger {
+  readonly #groups = new Map<Group, Sorted>();
+
+  /** The rows; those of a group in which nothing changed are the same objects. */
+  arrange(sessions: Iterable<Session>, { filter, sort, folded }: Wish): Arranged {
+    const words = wordsOf(filter);
+    const groups: Record<Group, Session[]> = { needs: [], runs: [], ended: [] };
+    let shown = 0;
+    for (const session of sessions) {
+      if (!matches(session, words)) continue;
+      groups[groupOf(session)].push(session);
+      shown += 1;
+    }
+    const heads: number[] = [];
+    let rows: readonly Row[] = [];
+    for (const group of GROUPS) {
+      const count = groups[group].length;
+      if (count === 0) continue;
+      const isFolded = folded.has(group);
+      heads.push(rows.length);
+      rows = [...rows, { group, count, folded: isFolded }, ...(isFolded ? [] : this.#sorted(group, groups[group], sort))];
+    }
+    return { rows, heads, shown };
+  }
+
+  #sorted(group: Group, found: readonly Session[], sort: Sort): readonly Row[] {
+    const before = this.#groups.get(group);
+    if (before?.sort === sort && isSame(before.found, found)) return before.rows;
+    const rows = found.toSorted(ORDER[sort]).map((session): Row => ({ session }));
+    this.#groups.set(group, { sort, found, rows });
+    return rows;
+  }
+}
+
+const isSame = (a: readonly Session[], b: readonly Session[]): boolean =>
+  a.length === b.length && a.every((one, at) => one === b[at]);
 
 /** Where a session stands. */
 export const groupOf = (session: Session): Group => (needsYou(session) ? "needs" : hasEnded(session) ? "ended" : "runs");

@@ -55,7 +55,7 @@ describe("what runs", () => {
 
   it("is the pane where there is no command", () => {
     expect(whatRuns(made({ kind: SessionKind.TMUX, tmux: { target: "0:1.0" } }))).toBe("0:1.0");
-    expect(whatRuns(made({ kind: SessionKind.PUBLISHED }))).toBe("published");
+    expect(whatRuns(made({ kind: SessionKind.PUBLISHED }))).toBe("");
   });
 });
 

@@ -95,7 +95,7 @@ export const TROUBLES: Readonly<Record<string, string>> = {
 export const commandLine = (argv: readonly string[]): string =>
   argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(" ");
 
-/** What runs in it, in one line. */
+/** What runs in it, in one line; empty where only its kind is known. */
 export function whatRuns(session: Session): string {
   if (session.argv.length > 0) return commandLine(session.argv);
   return (
@@ -104,7 +104,7 @@ export function whatRuns(session: Session): string {
     session.screen?.name ||
     session.typescript?.path ||
     session.transcript?.path ||
-    kindWord(session)
+    ""
   );
 }
 
