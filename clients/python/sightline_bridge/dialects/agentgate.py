@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,7 +28,7 @@ from sightline_bridge import limits
 from sightline_bridge.context import Context
 from sightline_bridge.dialects import told
 from sightline_bridge.dialects.agentgate_events import ALWAYS, KINDS, WorkOrder, created, status_of
-from sightline_bridge.dialects.door import received
+from sightline_bridge.dialects.door import may_enter, received
 from sightline_bridge.dialects.talk import BadMessage, Message, Talk, crew, switch, unknown, word
 from sightline_bridge.dialects.text import iso, lost
 
@@ -76,7 +77,12 @@ async def serve(context: Context, request: web.Request) -> web.StreamResponse:
     """Answers one client until it goes."""
     chosen = settings(context.settings.environ)
     replays = request.query.get("replay") in ("1", "true")
-    return await received(context, request, lambda ws: _Client(context, ws, chosen, replays=replays).serve())
+    # Looked up before the socket opens, so that every session that is created afterwards is told.
+    since = None
+    if may_enter(context, request):
+        with suppress(SightlineError):  # the client is told when its socket is open
+            since = await newest(context.client)
+    return await received(context, request, lambda ws: _Client(context, ws, chosen, replays=replays).serve(since))
 
 
 def add_routes(app: web.Application, context: Context) -> None:
@@ -96,13 +102,13 @@ class _Followed:
     Attributes:
         order: what it is for the client.
         cursor: the last event that the client has.
-        replay: how many events before now are still to be sent, and none that is older than the time, if there is one.
+        past: what comes before the rest, and what of it the client does not want; None: nothing, or nothing any more.
         ended: nothing follows.
     """
 
     order: WorkOrder
     cursor: Cursor
-    replay: tuple[int, datetime | None] | None
+    past: tuple[Subscription, Skips] | None
     ended: bool
 
 
@@ -118,9 +124,10 @@ class _Client:
         self._stream: Subscription | None = None
         self._changed = asyncio.Event()
 
-    async def serve(self) -> None:
+    async def serve(self, since: int | None) -> None:
+        """Answers until the client goes; `since`: when the newest session was created that it is not told of."""
         async with crew() as tasks:
-            tasks.start(self._tell_created())
+            tasks.start(self._tell_created(await newest(self._client) if since is None else since))
             tasks.start(self._feed())
             await self._talk.listen(self._take)
 
@@ -143,6 +150,7 @@ class _Client:
         if session.id not in self._followed and len(self._followed) >= limits.MAX_CALLS:
             raise BadMessage("TOO_MANY", f"at most {limits.MAX_CALLS} work orders can be followed on one socket", name)
         turns = await self._turns(session)
+        past = None if replay is None else await self._past(session, kinds, *replay)
         await self._confirm("subscription_confirmed", name)
         before = self._followed.get(session.id)
         order = WorkOrder(name, session.id, kinds, turns=turns)
@@ -152,7 +160,7 @@ class _Client:
         elif replay is None:
             order.status = status_of(session)
         ended = session.state == SessionState.SESSION_STATE_ENDED if before is None else before.ended
-        self._followed[session.id] = _Followed(order, cursor, replay, ended)
+        self._followed[session.id] = _Followed(order, cursor, past, ended)
         await self._begin_anew()
 
     async def _unsubscribe(self, name: str) -> None:
@@ -181,6 +189,17 @@ class _Client:
             return None
         return min(self._settings.buffer if count is None else count, self._settings.buffer), None if since is None else time(since)
 
+    async def _past(
+        self, session: Session, kinds: frozenset[str], count: int, since: datetime | None
+    ) -> tuple[Subscription, Skips]:
+        stream = self._client.subscribe(session, tail=count, kinds=sorted(kinds), text=True, until_caught_up=True)
+        await stream.fill()  # with its header it is fixed where it begins: what comes from now on is no part of the count
+
+        def skips(event: Event) -> bool:
+            return since is not None and event.seq <= session.head_seq and event.time.ToDatetime(UTC) < since
+
+        return stream, skips
+
     async def _turns(self, session: Session) -> list[int]:
         if not session.agent:
             return []
@@ -188,10 +207,10 @@ class _Client:
 
     # --- what it hears
 
-    async def _tell_created(self) -> None:
+    async def _tell_created(self, since: int) -> None:
         async with self._client.subscribe(requests.ALL, latest=True, kinds=["completed"]) as stream:
             async for item in stream:
-                if isinstance(item, Header) and item.cursor.seq == 0 and item.session.state != SessionState.SESSION_STATE_ENDED:
+                if isinstance(item, Header) and item.session.create_time.ToNanoseconds() > since:
                     await self._talk.say(created(item.session))
 
     async def _begin_anew(self) -> None:
@@ -203,7 +222,7 @@ class _Client:
         """Follows what is followed, until that changes, and then again."""
         while True:
             self._changed.clear()
-            while (fresh := next((one for one in self._followed.values() if one.replay is not None), None)) is not None:
+            while (fresh := next((one for one in self._followed.values() if one.past is not None), None)) is not None:
                 await self._tell_past(fresh)
             live = {session: one for session, one in self._followed.items() if not one.ended}
             if not live:
@@ -222,15 +241,9 @@ class _Client:
                     one.ended = True
 
     async def _tell_past(self, one: _Followed) -> None:
-        count, since = one.replay or (0, None)
-        one.replay = None
-        session, asked_at = one.order.session_id, one.cursor.seq
-
-        def skips(event: Event) -> bool:
-            return since is not None and event.seq <= asked_at and event.time.ToDatetime(UTC) < since
-
-        stream = self._client.subscribe(session, tail=count, kinds=sorted(one.order.kinds), text=True, until_caught_up=True)
-        await self._tell(stream, {session: one}, skips)
+        assert one.past is not None  # noqa: S101 - it is why this one was chosen
+        (stream, skips), one.past = one.past, None
+        await self._tell(stream, {one.order.session_id: one}, skips)
 
     async def _tell(self, stream: Subscription, followed: Mapping[str, _Followed], skips: Skips | None = None) -> None:
         try:
@@ -261,6 +274,13 @@ class _Client:
         if skips is None or not skips(item):
             for message in messages:
                 await self._talk.say(message)
+
+
+async def newest(client: Client) -> int:
+    """When the newest session was created, in nanoseconds by the server's clock; 0: there is none."""
+    async for session in client.list():
+        return session.create_time.ToNanoseconds()
+    return 0
 
 
 def refusal(error: BadMessage) -> Message:

@@ -126,7 +126,7 @@ class _Client:
                     session = item.session
                     if is_live(session) != (session.id in self._live):
                         self._changed.set()
-                    if is_live(session) and item.cursor.seq == 0:
+                    if is_live(session):
                         self._follow_next(session)
                 elif isinstance(item, Event) and item.session_id in self._live:
                     self._changed.set()
