@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +34,12 @@ class Tmux:
         return subprocess.run(command, env=self._environ, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
 
     def close(self) -> None:
-        subprocess.run(["tmux", "kill-server"], env=self._environ, capture_output=True, check=False)
+        """tmux 3.3a waits for ever in a control client that had something to say when its reader was killed."""
+        clients = self("list-clients", "-F", "#{client_pid}").split()
+        self("kill-server")
+        for pid in clients:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def pipes(self) -> set[str]:
