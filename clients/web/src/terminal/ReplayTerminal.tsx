@@ -84,9 +84,11 @@ export function ReplayTerminal({ session, seq }: { readonly session: Session; re
   }, [screen]);
 
   const seek = (to: number) => {
-    wanted.current = to;
-    replay?.pause(); // whoever goes to an event wants to look at it
-    replay?.seek(to);
+    if (replay !== undefined) {
+      wanted.current = to;
+      replay.pause(); // whoever goes to an event wants to look at it
+      replay.seek(to);
+    }
     go({ session: session.id, view: "terminal", seq: to }, true);
   };
   return (
