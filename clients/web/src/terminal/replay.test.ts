@@ -134,11 +134,16 @@ describe("a replay", () => {
     for (let n = 0; n < 100; n++) log.write(large);
     log.write("\x1b[2J\x1b[Hmenu\r\n");
     log.write("entry");
+    log.write(" 2");
     log.ended = true;
     const { replay: one, shown, at } = replay(log);
     one.seek(102);
     await at(102);
     expect([shown(), one.state.get().exact]).toEqual(["menu\nentry", false]);
+    const asked = log.requests.length;
+    one.seek(103);
+    await at(103);
+    expect([shown(), log.requests.length]).toEqual(["menu\nentry 2", asked]);
     one.seek(1);
     await at(1);
     expect(one.state.get().exact).toBe(true);

@@ -145,6 +145,7 @@ export class Replay {
       const last = entries.at(-1);
       this.#say({ time: last === undefined ? 0 : timeOf(last) });
       from = target;
+      this.#drawn = target;
     }
     if (signal.aborted) return;
     this.#subscription = this.client.subscribe(
