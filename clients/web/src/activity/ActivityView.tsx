@@ -24,6 +24,7 @@ import { rowsOf, type Tab } from "../stores/rows";
 import type { Standing } from "../stores/timeline";
 import { useStore } from "../stores/use";
 import { Button } from "../ui/Button";
+import { type Binding, useKeys } from "../ui/keys";
 import { Tabs } from "../ui/Tabs";
 import styles from "./ActivityView.module.css";
 import { Kept } from "./Cut";
@@ -166,6 +167,11 @@ export function ActivityView({ session, seq }: Props) {
     const at = asked.findIndex((card) => card.id === current);
     reveal(asked[(at + 1) % asked.length], true);
   };
+  const request = useRef(showRequest);
+  request.current = showRequest;
+  useKeys(
+    useMemo((): Binding[] => [{ keys: "r", what: "To the next request", group: "Activity", run: () => request.current() }], []),
+  );
   const act = (action: Action, card: Card | undefined, article: HTMLElement | null): boolean => {
     switch (action.kind) {
       case "move": {
