@@ -21,7 +21,7 @@ import type { Card, CardKind } from "../stores/cards";
 import type { Deck } from "../stores/deck";
 import { go } from "../stores/route";
 import { rowsOf, type Tab } from "../stores/rows";
-import type { Standing } from "../stores/timeline";
+import type { Standing, Timeline } from "../stores/timeline";
 import { useStore } from "../stores/use";
 import { Button } from "../ui/Button";
 import { type Binding, useKeys } from "../ui/keys";
@@ -61,9 +61,13 @@ const NONE: ReadonlySet<CardKind> = new Set();
 const SIDE_BY_SIDE = 980; // pixels from which the panel stands beside the cards
 const CHORD_MS = 1200; // after `g`, a key belongs to the page
 
-/** Draws it. */
+/** Draws it. Each session has its own: give it the session's id as its key. */
 export function ActivityView({ session, seq }: Props) {
   const timeline = useTimeline(session);
+  return timeline === undefined ? null : <Activity session={session} seq={seq} timeline={timeline} />;
+}
+
+function Activity({ session, seq, timeline }: Props & { readonly timeline: Timeline }) {
   const standing = useStore(timeline.standing);
   const ended = hasEnded(session);
   const screen = session.terminal !== undefined && session.agent !== "";

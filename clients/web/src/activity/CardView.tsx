@@ -1,5 +1,5 @@
 /** One card: its frame, its first line, and what is under it. */
-import { memo, type Ref, useContext, useMemo, useState } from "react";
+import { memo, useContext, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Card } from "../stores/cards";
 import { href } from "../stores/route";
 import { bytes } from "../ui/format";
@@ -19,20 +19,31 @@ interface Props {
   readonly current: boolean;
   /** It is the one that the address names, or that was just found. */
   readonly marked: boolean;
-  readonly measure: Ref<HTMLElement>;
+  /** Where it is, in pixels. */
+  readonly top: number;
+  /** Wants to know how high it is. */
+  readonly observer: ResizeObserver | undefined;
   readonly onFocus: (id: number) => void;
 }
 
 const DEEPEST = 4; // steps that are drawn apart
 
 /** Draws it. */
-export const CardView = memo(function CardView({ card, index, count, current, marked, measure, onFocus }: Props) {
+export const CardView = memo(function CardView({ card, index, count, current, marked, top, observer, onFocus }: Props) {
   const here = useHere();
   const depth = Math.min(DEEPEST, here.depth(card));
+  const element = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const mine = element.current;
+    if (mine === null || observer === undefined) return;
+    observer.observe(mine, { box: "border-box" });
+    return () => observer.unobserve(mine);
+  }, [observer]);
   return (
     <article
-      ref={measure}
+      ref={element}
       className={styles.place}
+      style={{ transform: `translateY(${top}px)` }}
       data-index={index}
       data-card={card.id}
       data-seq={card.seq}

@@ -1,13 +1,27 @@
 /**
  * The cards, of which only those in view are drawn. What is read does not move when cards come before it; at the end it follows what comes,
- * until somebody scrolls up.
+ * until somebody scrolls up. `window.ts` decides; here it meets the browser.
  */
-import { defaultRangeExtractor, type Range, useVirtualizer } from "@tanstack/react-virtual";
-import { type Ref, useCallback, useEffect, useImperativeHandle, useRef, useState } from "react";
+import { type Ref, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import type { Card } from "../stores/cards";
 import { Button } from "../ui/Button";
 import { CardView } from "./CardView";
 import styles from "./Feed.module.css";
+import {
+  begin,
+  drawn,
+  type Known,
+  measured,
+  resized,
+  scrolled,
+  shown,
+  toEnd,
+  totalOf,
+  unpinned,
+  type Window,
+  withRows,
+} from "./window";
 
 /** What can be done with it from outside. */
 export interface FeedHandle {
@@ -32,116 +46,81 @@ interface Props {
   readonly ref: Ref<FeedHandle>;
 }
 
-const NEAR_END = 48; // pixels that still count as the end
-const HEIGHTS: Partial<Record<Card["kind"], number>> = {
-  message: 72,
-  tool: 96,
-  output: 160,
-  plan: 120,
-  request: 96,
-  error: 60,
-  hole: 44,
-};
-const LINE = 34; // pixels of a card of one line
-
 /** Draws them. */
 export function Feed({ rows, current, marked, follow, busy, label, onCurrent, onHole, ref }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
-  const [following, setFollowing] = useState(follow);
-  const seen = useRef(0);
-  const currentAt = current === undefined ? -1 : rows.findIndex((card) => card.id === current);
-  const feed = useVirtualizer<HTMLDivElement, HTMLElement>({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: (index) => HEIGHTS[rows[index]?.kind ?? "notice"] ?? LINE,
-    getItemKey: useCallback((index: number) => rows[index]?.id ?? index, [rows]),
-    rangeExtractor: useCallback(
-      (range: Range) => {
-        const shown = defaultRangeExtractor(range); // the card with the focus stays, or the focus would be lost
-        return currentAt < 0 || shown.includes(currentAt) ? shown : [...shown, currentAt].sort((a, b) => a - b);
-      },
-      [currentAt],
-    ),
-    overscan: 6,
-    anchorTo: "end",
-    followOnAppend: following,
-    scrollEndThreshold: NEAR_END,
-    directDomUpdates: true,
-    paddingStart: 8,
-    paddingEnd: 16,
-  });
-  const end = useRef(feed);
-  end.current = feed;
-  const lastSeq = rows.at(-1)?.last ?? 0;
+  const [known] = useState<Known>(() => new Map());
+  const [before, setView] = useState(() => begin(rows, known, follow));
+  let view = before;
+  if (view.rows !== rows) {
+    const top = scroller.current?.scrollTop; // somebody may have scrolled since it was last drawn
+    view = withRows(top === undefined ? view : scrolled(view, top), rows, known);
+    setView(view);
+  }
+  const { writes, top } = view;
+  useLayoutEffect(() => {
+    if (writes > 0 && scroller.current !== null) scroller.current.scrollTop = top;
+  }, [writes, top]);
+  const latest = useRef(view);
+  latest.current = view;
+  const change = useCallback((step: (view: Window) => Window) => setView((now) => step(now)), []);
+  const observer = useSizes(scroller, known, latest, setView);
 
-  const top = useRef(0);
-  const onScroll = useCallback(() => {
-    const at = scroller.current?.scrollTop ?? 0;
-    const up = at < top.current - 1; // what grows at the end leaves it behind, and is followed; who scrolls up stays there
-    top.current = at;
-    if (end.current.isAtEnd(NEAR_END)) setFollowing(true);
-    else if (up) setFollowing(false);
-  }, []);
-  useEffect(() => {
-    if (!following || rows.length === 0) return;
-    seen.current = lastSeq;
-    if (!end.current.isAtEnd(NEAR_END)) end.current.scrollToEnd();
-  }, [following, lastSeq, rows.length]);
   useImperativeHandle(
     ref,
     () => ({
       show: (index, focus) => {
-        setFollowing(false);
-        end.current.scrollToIndex(index, { align: "center" });
+        change((now) => shown(now, index));
         if (focus) focusSoon(scroller.current, index);
       },
-      toEnd: () => {
-        end.current.scrollToEnd();
-        setFollowing(true);
-      },
+      toEnd: () => change(toEnd),
     }),
-    [],
+    [change],
   );
 
-  const items = feed.getVirtualItems();
-  const tried = useRef(new Set<string>());
-  const hole = items.map((item) => rows[item.index]).find((card) => card?.kind === "hole");
-  useEffect(() => {
-    const name = `${hole?.seq} ${hole?.last}`;
-    if (hole === undefined || tried.current.has(name)) return; // what could not be loaded once is loaded when somebody asks
-    tried.current.add(name);
-    onHole(hole);
-  }, [hole, onHole]);
-  const fresh = following ? 0 : countAfter(rows, seen.current);
+  const { first, last } = drawn(view);
+  const currentAt = current === undefined ? -1 : rows.findIndex((card) => card.id === current);
+  const indexes = Array.from({ length: Math.max(0, last - first + 1) }, (_, step) => first + step);
+  if (currentAt >= 0 && currentAt < first) indexes.unshift(currentAt); // with the card that has the focus the focus would go
+  if (currentAt > last) indexes.push(currentAt);
+  useHoles(rows, first, last, onHole);
+  const fresh = useFresh(view);
+  const release = () => change(unpinned);
   return (
     <div className={styles.frame}>
-      <div ref={scroller} className={styles.scroller} onScroll={onScroll} data-following={following}>
-        <div ref={feed.containerRef} className={styles.all} role="feed" aria-busy={busy} aria-label={label}>
-          {items.map((item) => {
-            const card = rows[item.index];
+      <div
+        ref={scroller}
+        className={styles.scroller}
+        data-following={view.following}
+        onScroll={(event) => {
+          const { scrollTop } = event.currentTarget;
+          change((now) => scrolled(now, scrollTop));
+        }}
+        onWheel={release}
+        onTouchMove={release}
+        onPointerDown={release}
+      >
+        <div className={styles.all} role="feed" aria-busy={busy} aria-label={label} style={{ height: totalOf(view) }}>
+          {indexes.map((index) => {
+            const card = rows[index];
             return card === undefined ? null : (
               <CardView
                 key={card.id}
                 card={card}
-                index={item.index}
+                index={index}
                 count={rows.length}
-                current={card.id === current || (currentAt < 0 && item.index === rows.length - 1)}
+                top={view.heights.top(index)}
+                current={index === (currentAt < 0 ? rows.length - 1 : currentAt)}
                 marked={card.id === marked}
-                measure={feed.measureElement}
+                observer={observer}
                 onFocus={onCurrent}
               />
             );
           })}
         </div>
       </div>
-      {following ? null : (
-        <Button
-          className={styles.end}
-          onClick={() => {
-            end.current.scrollToEnd();
-            setFollowing(true);
-          }}
-        >
+      {view.following ? null : (
+        <Button className={styles.end} onClick={() => change(toEnd)}>
           {fresh > 0 ? `${fresh} new ↓` : "To the end ↓"}
         </Button>
       )}
@@ -149,11 +128,59 @@ export function Feed({ rows, current, marked, follow, busy, label, onCurrent, on
   );
 }
 
+/** Hears how high cards are as soon as they are laid out, and how much is in view; what moves by that is right before it is painted. */
+function useSizes(
+  scroller: { readonly current: HTMLDivElement | null },
+  known: Known,
+  latest: { readonly current: Window },
+  setView: (view: Window) => void,
+): ResizeObserver | undefined {
+  const [observer, setObserver] = useState<ResizeObserver>();
+  useLayoutEffect(() => {
+    const mine = new ResizeObserver((entries) => {
+      let view = scroller.current === null ? latest.current : scrolled(latest.current, scroller.current.scrollTop);
+      const sizes: [number, number, number][] = [];
+      for (const { target, borderBoxSize } of entries) {
+        const pixels = Math.round(borderBoxSize[0]?.blockSize ?? 0);
+        const { index, card } = (target as HTMLElement).dataset;
+        if (target === scroller.current) view = resized(view, pixels);
+        else if (pixels > 0) sizes.push([Number(index), Number(card), pixels]);
+      }
+      view = measured(view, sizes, known);
+      if (view !== latest.current) flushSync(() => setView(view));
+    });
+    if (scroller.current !== null) mine.observe(scroller.current);
+    setObserver(mine);
+    return () => mine.disconnect();
+  }, [scroller, known, latest, setView]);
+  return observer;
+}
+
+/** Tells of holes that come into view, of each once: what could not be loaded then is loaded when somebody asks. */
+function useHoles(rows: readonly Card[], first: number, last: number, onHole: (hole: Card) => void): void {
+  const tried = useRef(new Set<string>());
+  let hole: Card | undefined;
+  for (let index = first; index <= last && hole === undefined; index++) if (rows[index]?.kind === "hole") hole = rows[index];
+  useEffect(() => {
+    const name = `${hole?.seq} ${hole?.last}`;
+    if (hole === undefined || tried.current.has(name)) return;
+    tried.current.add(name);
+    onHole(hole);
+  }, [hole, onHole]);
+}
+
 const MOST = 999; // that are counted
 
-function countAfter(rows: readonly Card[], seq: number): number {
+/** How many cards have come since the end was left. */
+function useFresh({ following, rows }: Window): number {
+  const seen = useRef(0);
+  const lastSeq = rows.at(-1)?.seq ?? 0;
+  useEffect(() => {
+    if (following) seen.current = lastSeq;
+  }, [following, lastSeq]);
+  if (following || seen.current === 0) return 0;
   let count = 0;
-  for (let at = rows.length - 1; at >= 0 && count < MOST && (rows[at] as Card).seq > seq; at--) count += 1;
+  for (let at = rows.length - 1; at >= 0 && count < MOST && (rows[at] as Card).seq > seen.current; at--) count += 1;
   return count;
 }
 

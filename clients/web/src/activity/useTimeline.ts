@@ -11,18 +11,16 @@ import type { Here } from "./here";
 
 const AUTHOR = "dashboard"; // in the log, of whoever answers here
 
-/** The timeline of a session. It begins and ends with the component. */
-export function useTimeline(session: Session): Timeline {
+/** The timeline of a session; undefined before the component is drawn. It begins and ends with the component. */
+export function useTimeline(session: Session): Timeline | undefined {
   const { client } = useServices();
-  const first = useRef(session);
-  const [timeline, setTimeline] = useState(() => new Timeline(client, first.current));
-  const started = useRef<Timeline>(undefined);
+  const known = useRef(session);
+  const [timeline, setTimeline] = useState<Timeline>();
   useEffect(() => {
-    const mine = started.current === timeline ? new Timeline(client, first.current) : timeline; // one that was ended does not begin again
-    started.current = mine;
+    const mine = new Timeline(client, known.current);
     setTimeline(mine);
     return mine.start();
-  }, [client, timeline]);
+  }, [client]);
   return timeline;
 }
 

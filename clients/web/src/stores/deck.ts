@@ -6,6 +6,7 @@ import type { Entry } from "../bridge/entries";
 import { Channel, EventKind } from "../gen/sightline/v1/event_pb";
 import { type Card, type CardKind, ENDS, entriesOfCard, isBad, isUnderWay, KIND_OF } from "./cards";
 import { type Peek, peek } from "./peek";
+import { Places } from "./places";
 
 /** How many cards there are of what the tabs show. */
 export interface Counts {
@@ -20,7 +21,7 @@ const NOTHING: readonly Card[] = [];
 
 /** Puts events into cards, and cards into their places. */
 export class Deck {
-  readonly #lists = new Map<string, Card[]>([["", []]]);
+  readonly #lists = new Map<string, Places>([["", new Places()]]);
   readonly #cards = new Map<number, Card>();
   readonly #owners = new Map<number, number>(); // seq -> id of the card
   readonly #joined = new Map<string, number>(); // joint -> id of the one card that has it
@@ -37,7 +38,7 @@ export class Deck {
 
   /** The cards of the main agent, by `seq`. Not to be changed, and not to be kept: it goes on changing. */
   get root(): readonly Card[] {
-    return this.#list("");
+    return this.#list("").all;
   }
 
   /** Whether subagents have cards. */
@@ -70,7 +71,7 @@ export class Deck {
     const owner = this.#owners.get(seq);
     if (owner !== undefined) return this.#cards.get(owner);
     const root = this.#list("");
-    return root[place(root, seq) - 1] ?? root[0];
+    return root.before(seq) ?? root.all[0];
   }
 
   /** Puts events in; those that are there already are left out. */
@@ -93,18 +94,18 @@ export class Deck {
   /** Forgets everything. */
   clear(): void {
     for (const map of [this.#lists, this.#cards, this.#owners, this.#joined, this.#pairs, this.#plans, this.#asked]) map.clear();
-    this.#lists.set("", []);
+    this.#lists.set("", new Places());
     for (const name of ["all", "tools", "output", "files", "errors"] as const) this.#counts[name] = 0;
   }
 
   /** Removes the output before an event: there is more of it than a page can hold. */
   dropOutput(before: number): void {
-    for (const card of this.#list("").filter((one) => one.kind === "output" && one.last < before)) this.#remove(card);
+    for (const card of this.#list("").all.filter((one) => one.kind === "output" && one.last < before)) this.#remove(card);
   }
 
   /** The first and the last event of output that is there; 0 and 0: none is. */
   outputBounds(): [number, number] {
-    const output = this.#list("").filter((card) => card.kind === "output");
+    const output = this.#list("").all.filter((card) => card.kind === "output");
     return [output[0]?.seq ?? 0, output.at(-1)?.last ?? 0];
   }
 
@@ -113,10 +114,8 @@ export class Deck {
     const list = card.kind === "tool" ? this.#lists.get(card.joint) : undefined;
     if (list === undefined) return NOTHING;
     const calls = this.#pair(card.joint, "tool");
-    const next = calls[calls.indexOf(card.id) + 1];
-    const from = place(list, card.seq + 1);
-    const to = next === undefined ? list.length : place(list, this.#cards.get(next)?.seq ?? 0);
-    return from === 0 && to === list.length ? list : list.slice(from, to);
+    const next = this.#cards.get(calls[calls.indexOf(card.id) + 1] ?? 0);
+    return list.between(card.seq + 1, next?.seq ?? Number.POSITIVE_INFINITY);
   }
 
   /** The cards of subagents before which no call stands. */
@@ -125,7 +124,7 @@ export class Deck {
     for (const [parent, list] of this.#lists) {
       if (parent === "") continue;
       const call = this.#cards.get(this.#pair(parent, "tool")[0] ?? 0);
-      found.push(...(call === undefined ? list : list.slice(0, place(list, call.seq + 1))));
+      for (const card of list.between(0, call === undefined ? Number.POSITIVE_INFINITY : call.seq + 1)) found.push(card);
     }
     return found.sort((a, b) => a.seq - b.seq);
   }
@@ -235,9 +234,8 @@ export class Deck {
 
   #run(entry: Entry, seen: Peek, kind: CardKind, joint: string): void {
     const list = this.#list(seen.parent);
-    const at = place(list, entry.seq);
-    const before = list[at - 1];
-    const after = list[at];
+    const before = list.before(entry.seq);
+    const after = list.from(entry.seq);
     if (before?.run && before.joint === joint) this.#replace(before, grown(before, entry));
     else if (after?.run && after.joint === joint && !(before?.run && before.last > entry.seq))
       this.#replace(after, grown(after, entry));
@@ -251,20 +249,21 @@ export class Deck {
     this.#insert(runOf({ ...card, id: ++this.#ids }, entries.slice(at)));
   }
 
-  #mend(list: Card[], at: number): void {
-    const before = list[at - 1];
-    const after = list[at];
+  /** What stood between two neighbours has gone: they may be one. */
+  #mend(list: Places, seq: number): void {
+    const before = list.before(seq);
+    const after = list.from(seq);
     if (!before?.run || !after?.run || before.joint !== after.joint) return;
-    this.#drop(after, list, at);
-    this.#replace(before, runOf(before, [...entriesOfCard(before), ...entriesOfCard(after)]));
+    this.#drop(after, list);
+    this.#set(before, runOf(before, [...entriesOfCard(before), ...entriesOfCard(after)]));
   }
 
   // --- places
 
-  #list(parent: string): Card[] {
+  #list(parent: string): Places {
     let list = this.#lists.get(parent);
     if (list === undefined) {
-      list = [];
+      list = new Places();
       this.#lists.set(parent, list);
     }
     return list;
@@ -281,34 +280,27 @@ export class Deck {
 
   #insert(card: Card): number {
     const list = this.#list(card.parent);
-    let at = place(list, card.seq);
-    const before = list[at - 1];
-    if (before?.run && before.last > card.seq) {
-      this.#split(before, card.seq);
-      at = place(list, card.seq);
-    }
-    if (at === list.length) list.push(card);
-    else list.splice(at, 0, card);
+    const before = list.before(card.seq);
+    if (before?.run && before.last > card.seq) this.#split(before, card.seq);
+    list.add(card);
     this.#note(undefined, card);
     return card.id;
   }
 
   #remove(card: Card): void {
     const list = this.#list(card.parent);
-    const at = this.#where(list, card);
-    this.#drop(card, list, at);
-    this.#mend(list, at);
+    this.#drop(card, list);
+    this.#mend(list, card.seq);
   }
 
-  #drop(card: Card, list: Card[], at: number): void {
-    list.splice(at, 1);
+  #drop(card: Card, list: Places): void {
+    list.remove(card);
     this.#note(card, undefined);
   }
 
   /** A card is now another: it moves where its first event is an earlier one. */
   #replace(card: Card, next: Card): void {
-    const list = this.#list(card.parent);
-    const before = list[this.#where(list, card) - 1];
+    const before = this.#list(card.parent).before(card.seq);
     const stays = next.parent === card.parent && (next.seq === card.seq || (next.run && (before?.seq ?? -1) < next.seq));
     if (stays) {
       this.#set(card, next);
@@ -319,16 +311,8 @@ export class Deck {
   }
 
   #set(card: Card, next: Card): void {
-    const list = this.#list(card.parent);
-    list[this.#where(list, card)] = next;
+    this.#list(card.parent).set(card, next);
     this.#note(card, next);
-  }
-
-  #where(list: Card[], card: Card): number {
-    if (list.at(-1)?.id === card.id) return list.length - 1;
-    let at = place(list, card.seq);
-    while (list[at] !== undefined && list[at]?.id !== card.id) at += 1;
-    return at;
   }
 
   // --- what is known of all of them
@@ -358,20 +342,6 @@ export class Deck {
     if (card.kind === "file") this.#counts.files += by;
     if (card.bad) this.#counts.errors += by;
   }
-}
-
-/** The index of the first card that does not begin before `seq`. */
-export function place(list: readonly Card[], seq: number): number {
-  const last = list.at(-1);
-  if (last === undefined || last.seq < seq) return list.length;
-  let low = 0;
-  let high = list.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((list[middle] as Card).seq < seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 const isBegun = (card: Card): boolean => card.entries[0] !== undefined && ENDS[card.entries[0].kind] === false;

@@ -1,6 +1,7 @@
 /** Which cards are shown, and in which order: the deck seen through a tab, a filter, and what somebody has folded. Pure. */
 import type { Card, CardKind, Mark } from "./cards";
-import { type Deck, place } from "./deck";
+import type { Deck } from "./deck";
+import { place } from "./places";
 
 /** The tabs, in their order. */
 export const TABS = ["all", "tools", "output", "files", "errors"] as const;

@@ -156,14 +156,14 @@ export class Timeline {
     );
   }
 
-  /** Loads some of a hole, from both of its ends. */
+  /** Loads some of a hole, from both of its ends. Nothing, while something is being loaded. */
   async load(hole: Mark): Promise<void> {
-    if (this.#filling) return;
     await this.#fill(async () => {
       if (this.#ranges.some((range) => range.to === hole.first - 1)) await this.#newer(hole);
       await this.#older(hole.last + 1);
       return false;
     });
+    if (this.#loaded) this.#backwards();
   }
 
   /** Loads output that came before what is loaded of it. */
@@ -259,13 +259,18 @@ export class Timeline {
 
   // --- what came before
 
-  #complete(): void {
+  /** Goes back to the beginning, as far as the page can hold. */
+  #backwards(): void {
     void this.#fill(async () => {
       const first = this.#ranges.at(-1)?.from ?? 0;
       if (first <= this.#oldest || this.deck.size >= KEPT_EVENTS || this.#bytes >= KEPT_BYTES) return false;
       await this.#older(first);
       return true;
     });
+  }
+
+  #complete(): void {
+    this.#backwards();
     const kinds = TALLIED.filter((kind) => kind !== EventKind.PLAN && kind !== EventKind.PROGRESS);
     this.#once({ filter: { kinds } });
     this.#once({ filter: { kinds: [EventKind.PLAN] }, start: { case: "tail", value: 1 } });
