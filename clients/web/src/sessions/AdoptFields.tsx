@@ -8,7 +8,7 @@ import { Button } from "../ui/Button";
 import { Chip } from "../ui/Chip";
 import { Field } from "../ui/Field";
 import styles from "./CreateDialog.module.css";
-import type { Fields } from "./CreateFields";
+import type { Fields } from "./CreateParts";
 import { adopting } from "./plan";
 
 const QUIET = "SCREEN_NOT_INSTALLED"; // most have no screen, and miss nothing

@@ -9,9 +9,10 @@ import { Dialog } from "../ui/Dialog";
 import { Tabs } from "../ui/Tabs";
 import { AdoptFields } from "./AdoptFields";
 import styles from "./CreateDialog.module.css";
-import { AgentFields, CommandFields, CommonFields, RecipeFields } from "./CreateFields";
+import { AgentFields, CommandFields, CommonFields } from "./CreateFields";
 import { Creator } from "./create";
 import { type Draft, EMPTY, type Problems, planned, problemsOf, WAYS } from "./plan";
+import { RecipeFields } from "./RecipeFields";
 import { sizeHere } from "./size";
 
 let kept: Draft = EMPTY; // over closing and opening the dialog
@@ -58,29 +59,31 @@ export function CreateDialog({ onClose }: Props) {
   return (
     <Dialog title="New session" onClose={onClose} sticky>
       <Tabs label="How to begin" tabs={WAYS} chosen={draft.way} onChoose={(way) => change({ way })} panel={panel} />
-      <form onSubmit={submit} className={styles.form} noValidate id={panel} role="tabpanel" aria-label={WAYS[draft.way]}>
-        {draft.way === "command" ? <CommandFields {...fields} /> : null}
-        {draft.way === "agent" ? <AgentFields {...fields} /> : null}
-        {draft.way === "recipe" ? <RecipeFields {...fields} /> : null}
-        {draft.way === "adopt" ? (
-          <AdoptFields {...fields} working={working} onAdopt={(request) => void make(request)} />
-        ) : (
-          <CommonFields {...fields} />
-        )}
-        {problems.form === undefined ? null : (
-          <p role="alert" className={styles.problem}>
-            {problems.form}
-          </p>
-        )}
-        <div className={styles.buttons}>
-          <Button onClick={onClose}>Cancel</Button>
-          {draft.way === "adopt" ? null : (
-            <Button type="submit" weight="main" disabled={working}>
-              {working ? "Creating…" : "Create"}
-            </Button>
+      <div id={panel} role="tabpanel" aria-label={WAYS[draft.way]}>
+        <form onSubmit={submit} className={styles.form} noValidate>
+          {draft.way === "command" ? <CommandFields {...fields} /> : null}
+          {draft.way === "agent" ? <AgentFields {...fields} /> : null}
+          {draft.way === "recipe" ? <RecipeFields {...fields} /> : null}
+          {draft.way === "adopt" ? (
+            <AdoptFields {...fields} working={working} onAdopt={(request) => void make(request)} />
+          ) : (
+            <CommonFields {...fields} />
           )}
-        </div>
-      </form>
+          {problems.form === undefined ? null : (
+            <p role="alert" className={styles.problem}>
+              {problems.form}
+            </p>
+          )}
+          <div className={styles.buttons}>
+            <Button onClick={onClose}>Cancel</Button>
+            {draft.way === "adopt" ? null : (
+              <Button type="submit" weight="main" disabled={working}>
+                {working ? "Creating…" : "Create"}
+              </Button>
+            )}
+          </div>
+        </form>
+      </div>
     </Dialog>
   );
 }

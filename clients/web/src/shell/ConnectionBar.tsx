@@ -30,16 +30,16 @@ export function ConnectionBar() {
       <span role="status" className={styles.word}>
         {word}
       </span>
-      {(cut || silent) && loaded ? <span className={styles.asOf}>What you see is as of {clock(since)}</span> : null}
       {cut ? (
-        <>
-          <span className={styles.times} aria-hidden="true">
-            <Since since={connection.since} /> · again <Countdown until={connection.retryAt} />
-          </span>
-          <Button weight="quiet" className={styles.retry} onClick={() => client.connect()}>
-            Retry now
-          </Button>
-        </>
+        <span className={styles.times} aria-hidden="true">
+          <Since since={connection.since} />, again <Countdown until={connection.retryAt} />
+        </span>
+      ) : null}
+      {(cut || silent) && loaded ? <span>What you see is as of {clock(since)}</span> : null}
+      {cut ? (
+        <Button weight="quiet" className={styles.retry} onClick={() => client.connect()}>
+          Retry now
+        </Button>
       ) : null}
     </div>
   );

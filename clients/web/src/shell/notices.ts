@@ -17,10 +17,10 @@ const TOGETHER_MS = 150; // what comes within this comes at once
 export function noticeOf(before: Session | undefined, after: Session | undefined): Notice | undefined {
   if (after === undefined) return undefined;
   const waits = needsYou(after) && !(before !== undefined && needsYou(before) && before.waitingFor === after.waitingFor);
-  const ends = hasEnded(after) && before !== undefined && !hasEnded(before);
+  const ends = after.endTime !== undefined && before !== undefined && before.endTime === undefined; // how it ended is known then
   if (!waits && !ends) return undefined;
   const body = [after.agent, after.host, after.cwd].filter(Boolean).join(" · ");
-  return { session: after.id, title: `${after.name} ${waits ? stateWord(after) : `ended: ${stateWord(after)}`}`, body };
+  return { session: after.id, title: `${after.name} ${stateWord(after)}`, body };
 }
 
 /** Several at once, as many as somebody can take in. */
