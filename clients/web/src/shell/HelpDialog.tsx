@@ -4,11 +4,14 @@ import { Dialog } from "../ui/Dialog";
 import { type Binding, bindings } from "../ui/keys";
 import styles from "./HelpDialog.module.css";
 
-/** Those that are the browser's or a list's own, and so are bound nowhere. */
+/** Those that are the browser's, a list's or a terminal's own, and so are bound nowhere. */
 const OWN: readonly Omit<Binding, "run">[] = [
   { keys: "↑ ↓", what: "Move in the list", group: "Sessions" },
   { keys: "Enter", what: "Open the session", group: "Sessions" },
   { keys: "m", what: "What can be done with it", group: "Sessions" },
+  { keys: "Ctrl+Shift+Enter", what: "Out of it", group: "Terminal" },
+  { keys: "Ctrl+Shift+F", what: "Search in it", group: "Terminal" },
+  { keys: "Ctrl+Shift+C", what: "Copy from it", group: "Terminal" },
 ];
 
 interface Props {

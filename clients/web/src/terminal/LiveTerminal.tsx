@@ -5,7 +5,7 @@ import { Store } from "../bridge/store";
 import { type Session, SessionKind } from "../gen/sightline/v1/session_pb";
 import { captureTrouble, hasEnded, isAdopted, stateWord, TROUBLES } from "../sessions/words";
 import { go } from "../stores/route";
-import { useServices } from "../stores/services";
+import { useHead, useServices } from "../stores/services";
 import { useStore } from "../stores/use";
 import { Button } from "../ui/Button";
 import { bytes } from "../ui/format";
@@ -27,6 +27,7 @@ const NOT_YET = new Store(BEGINNING);
 /** Draws it. */
 export function LiveTerminal({ session }: { readonly session: Session }) {
   const { client } = useServices();
+  const head = useHead(session);
   const { host, screen } = useScreen(session);
   const [follow, setFollow] = useState<Follow>();
   const [searching, setSearching] = useState(false);
@@ -72,7 +73,7 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
     });
   };
 
-  const behind = following.paused ? Math.max(0, Number(session.headSeq) - following.seq) : 0;
+  const behind = following.paused ? Math.max(0, head - following.seq) : 0;
   return (
     <section className={styles.view} aria-label="Terminal" data-shown={following.shown} data-ended={following.ended}>
       <div ref={toolbar} className={styles.bar} role="toolbar" aria-label="Terminal">

@@ -4,7 +4,7 @@ import { Store } from "../bridge/store";
 import type { Session } from "../gen/sightline/v1/session_pb";
 import { hasEnded } from "../sessions/words";
 import { go } from "../stores/route";
-import { useServices } from "../stores/services";
+import { useHead, useServices } from "../stores/services";
 import { useStore } from "../stores/use";
 import { Button } from "../ui/Button";
 import { loadMarks, type Mark, sizeAt } from "./marks";
@@ -22,6 +22,7 @@ const NOT_YET = new Store(UNPLAYED);
 /** Draws it. */
 export function ReplayTerminal({ session, seq }: { readonly session: Session; readonly seq: number }) {
   const { client } = useServices();
+  const head = useHead(session);
   const { host, screen } = useScreen(session);
   const [replay, setReplay] = useState<Replay>();
   const [{ marks, more }, setMarks] = useState<{ marks: readonly Mark[]; more: boolean }>({ marks: [], more: false });
@@ -110,7 +111,7 @@ export function ReplayTerminal({ session, seq }: { readonly session: Session; re
       <Timeline
         playing={playing}
         oldest={Number(session.oldestSeq) || 1}
-        head={Math.max(Number(session.headSeq), playing.seq)}
+        head={Math.max(head, playing.seq)}
         marks={marks}
         more={more}
         onPlay={(play) => (play ? replay?.play() : replay?.pause())}
