@@ -24,7 +24,7 @@ import { rowsOf, type Tab } from "../stores/rows";
 import type { Standing, Timeline } from "../stores/timeline";
 import { useStore } from "../stores/use";
 import { Button } from "../ui/Button";
-import { type Binding, useKeys } from "../ui/keys";
+import { useKeys } from "../ui/keys";
 import { Tabs } from "../ui/Tabs";
 import styles from "./ActivityView.module.css";
 import { Kept } from "./Cut";
@@ -32,7 +32,7 @@ import { Feed, type FeedHandle } from "./Feed";
 import { useFind } from "./find";
 import { HereProvider } from "./here";
 import { KindFilter, toggled } from "./KindFilter";
-import { type Action, actionOf } from "./keys";
+import { ACTIVITY_KEYS, type Action, actionOf } from "./keys";
 import { SearchBar } from "./SearchBar";
 import { useActions, useKeeper, useTimeline } from "./useTimeline";
 import { Sought } from "./Words";
@@ -171,11 +171,6 @@ function Activity({ session, seq, timeline }: Props & { readonly timeline: Timel
     const at = asked.findIndex((card) => card.id === current);
     reveal(asked[(at + 1) % asked.length], true);
   };
-  const request = useRef(showRequest);
-  request.current = showRequest;
-  useKeys(
-    useMemo((): Binding[] => [{ keys: "r", what: "To the next request", group: "Activity", run: () => request.current() }], []),
-  );
   const act = (action: Action, card: Card | undefined, article: HTMLElement | null): boolean => {
     switch (action.kind) {
       case "move": {
@@ -220,6 +215,23 @@ function Activity({ session, seq, timeline }: Props & { readonly timeline: Timel
     feed.current?.show(index, true);
     return true;
   };
+  const everywhere = useRef(act);
+  everywhere.current = act;
+  useKeys(
+    useMemo(
+      () =>
+        ACTIVITY_KEYS.filter((key) => key.everywhere).map(({ keys, what, group }) => ({
+          keys,
+          what,
+          group,
+          run: () => {
+            const action = actionOf({ key: keys, ctrlKey: false, metaKey: false, altKey: false });
+            if (action !== undefined) everywhere.current(action, undefined, null);
+          },
+        })),
+      [],
+    ),
+  );
   const chord = useRef(0);
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const target = event.target as HTMLElement;

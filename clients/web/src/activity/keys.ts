@@ -5,6 +5,8 @@ export interface Key {
   readonly keys: string;
   readonly what: string;
   readonly group: string;
+  /** It is bound on the whole page while the activity is there; the others count while the focus is in it. */
+  readonly everywhere?: true;
 }
 
 const group = "Activity";
@@ -15,10 +17,14 @@ export const ACTIVITY_KEYS: readonly Key[] = [
   { keys: "Enter", what: "Fold or unfold the card", group },
   { keys: "Home End", what: "First card, last card", group },
   { keys: "1 … 9", what: "Answer the request that has the focus", group },
-  { keys: "r", what: "To the next request that waits", group },
+  { keys: "r", what: "To the next request that waits", group, everywhere: true },
   { keys: "/", what: "Search", group },
   { keys: "n p", what: "Next and previous found", group },
-  { keys: "a t o f e", what: "All, tools, output, files, errors", group },
+  { keys: "a", what: "All", group, everywhere: true },
+  { keys: "t", what: "Tools", group, everywhere: true },
+  { keys: "o", what: "Output", group, everywhere: true },
+  { keys: "f", what: "Files", group, everywhere: true },
+  { keys: "e", what: "Errors", group, everywhere: true },
   { keys: "c", what: "Copy a link to the card", group },
 ];
 

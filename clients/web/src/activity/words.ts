@@ -25,7 +25,7 @@ export const TOOLS: Readonly<Record<ToolKind, string>> = {
   [ToolKind.MOVE]: "Move",
   [ToolKind.SEARCH]: "Search",
   [ToolKind.EXECUTE]: "Run",
-  [ToolKind.THINK]: "Plan",
+  [ToolKind.THINK]: "Task",
   [ToolKind.FETCH]: "Fetch",
   [ToolKind.OTHER]: "Tool",
 };

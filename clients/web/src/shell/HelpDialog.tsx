@@ -1,4 +1,5 @@
 /** The keys of the page, as they are bound now. */
+import { ACTIVITY_KEYS } from "../activity/keys";
 import { useStore } from "../stores/use";
 import { Dialog } from "../ui/Dialog";
 import { type Binding, bindings } from "../ui/keys";
@@ -12,6 +13,7 @@ const OWN: readonly Omit<Binding, "run">[] = [
   { keys: "Ctrl+Shift+Enter", what: "Out of it", group: "Terminal" },
   { keys: "Ctrl+Shift+F", what: "Search in it", group: "Terminal" },
   { keys: "Ctrl+Shift+C", what: "Copy from it", group: "Terminal" },
+  ...ACTIVITY_KEYS,
 ];
 
 interface Props {

@@ -2,16 +2,19 @@
  * The activity of one session, loaded as it is looked at: its end first, at once, then what came before, in slices and without moving what is
  * read. Output comes on its own, as text, because there may be a thousand times as much of it. Knows the connection; no React.
  */
+
+import { toBinary } from "@bufbuild/protobuf";
 import type { BridgeClient } from "../bridge/client";
-import type { Entry } from "../bridge/entries";
+import { Entry } from "../bridge/entries";
 import { CallError } from "../bridge/errors";
 import { type Readable, Store } from "../bridge/store";
 import type { Subscription } from "../bridge/subscription";
-import { EventKind } from "../gen/sightline/v1/event_pb";
+import { EventKind, EventSchema } from "../gen/sightline/v1/event_pb";
 import type { Session } from "../gen/sightline/v1/session_pb";
 import { type Gap, GapReason, OnSlow, View } from "../gen/sightline/v1/session_service_pb";
 import type { Mark } from "./cards";
 import { Deck } from "./deck";
+import { peek } from "./peek";
 import { holesOf, joined, type Range } from "./ranges";
 import { readRange, readStream, readWhole } from "./reading";
 import { TALLIED, type Tallied, Tally } from "./tally";
@@ -148,7 +151,7 @@ export class Timeline {
         onHeader: ({ cursor }) => {
           this.#outputFrom = Number(cursor?.seq ?? 0n) + 1;
         },
-        onEntries: (entries) => this.#takeOutput(entries),
+        onEntries: (entries) => this.#takeOutput(entries.map(beginning)),
         onGap: (gap) => this.#gap(gap),
         onReset: () => this.deck.dropOutput(Number.POSITIVE_INFINITY),
         onCaughtUp: () => this.#soon(0),
@@ -338,7 +341,7 @@ export class Timeline {
     await this.#read(
       { start: { case: "after", value: { cursors: [cursor] } }, filter: { kinds: [EventKind.OUTPUT] }, view: View.TEXT },
       (entries) => {
-        const wanted = entries.filter((entry) => entry.seq < before);
+        const wanted = entries.map(beginning).filter((entry) => entry.seq < before);
         found += wanted.length;
         this.#takeOutput(wanted);
         return wanted.length === entries.length;
@@ -386,6 +389,12 @@ export class Timeline {
       tallied: this.#tally.now,
     };
   }
+}
+
+/** Text stands where it begins: its `seq` says how far it goes, up to an event that is another's. */
+function beginning(entry: Entry): Entry {
+  const { first } = peek(entry);
+  return first === entry.seq ? entry : new Entry(toBinary(EventSchema, { ...entry.decode(), seq: BigInt(first) }));
 }
 
 type Asked = Omit<Parameters<BridgeClient["subscribe"]>[0], "$typeName" | "sessions">;
