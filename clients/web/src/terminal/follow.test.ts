@@ -45,6 +45,18 @@ describe("a terminal that is followed", () => {
     expect(lines(screen)).toEqual([1, 2, 3, 4, 5, 6, 7].map((n) => `line ${n}`));
   });
 
+  test("draws its log where its screen was taken while the program wrote, and may be ahead", async () => {
+    const log = new ScriptedLog();
+    log.write("$ ");
+    log.write("e");
+    log.snapshot = { columns: 20, rows: 4, ansi: utf8("\x1b[H$ ec"), exact: false };
+    const { screen, following } = follow(log);
+    await until(() => following.state.get().shown);
+    for (const sign of "cho") log.write(sign);
+    await until(() => following.state.get().seq === 5);
+    expect(lines(screen)).toEqual(["$ echo"]);
+  });
+
   test("asks for what draws and nothing else, and would rather skip than fall behind", async () => {
     const log = new ScriptedLog();
     log.snapshot = { columns: 20, rows: 4 };

@@ -122,8 +122,11 @@ export class Follow {
   }
 
   /** The first screen stands behind what was written before it; a later one behind what could not be shown. */
-  async #show({ ansi, columns, rows, modes, asOfSeq }: Snapshot): Promise<void> {
+  async #show({ ansi, columns, rows, modes, asOfSeq, exact }: Snapshot): Promise<void> {
     await this.#gate.passed();
+    // A screen that was taken while its program wrote may be ahead of the log, and what comes next would be drawn twice: the log is right.
+    const drawable = !modes.includes("alternate_screen") || this.session.bytes <= EARLIER;
+    if (!exact && drawable && !this.#state.get().shown) return this.#begin(asOfSeq);
     const size = { columns, rows };
     let cut: Uint8Array = NOTHING;
     if (!this.#state.get().shown) {

@@ -33,7 +33,7 @@ export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 export class ScriptedLog implements Caller {
   readonly connection = new Store<Connection>({ status: "open", since: 0, version: "" });
   readonly requests: SubscribeRequest[] = [];
-  /** The screen that `snapshot` gives. */
+  /** The screen that `snapshot` gives; exact, unless it says otherwise. */
   snapshot: MessageInitShape<typeof SnapshotSchema> | undefined;
   ended = false;
   #epoch = 3n;
@@ -121,7 +121,7 @@ export class ScriptedLog implements Caller {
     this.#calls.set(call, { pending, kinds });
     this.#sign(pending, { case: "header", value: { session: this.session, cursor: at(from) } } as never);
     if (request.snapshot && this.snapshot !== undefined) {
-      const screen = create(SnapshotSchema, { sessionId: "s1", asOfSeq: BigInt(from), ...this.snapshot });
+      const screen = create(SnapshotSchema, { sessionId: "s1", asOfSeq: BigInt(from), exact: true, ...this.snapshot });
       this.#sign(pending, { case: "snapshot", value: screen });
     }
     this.#send(pending, kinds, this.#events.slice(from));
