@@ -43,7 +43,11 @@ export function SessionHead({ session, interrupts }: Props) {
             ▾
           </span>
         </button>
-        {live ? null : <Chip tone="warn">as of {clock(since)}</Chip>}
+        {live ? null : (
+          <span className={styles.asOf}>
+            <Chip tone="warn">as of {clock(since)}</Chip>
+          </span>
+        )}
         <span className={styles.space} />
         {ended ? (
           <Button weight="quiet" onClick={() => actions.ask("delete", session)}>
