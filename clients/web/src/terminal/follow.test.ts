@@ -108,6 +108,18 @@ describe("a terminal that is followed", () => {
     expect(following.state.get().skipped).toEqual({ times: 1, bytes: 5_000_000n });
   });
 
+  test("of pipes of which too much came shows the end of it, behind a line that says so", async () => {
+    const log = new ScriptedLog({ terminal: undefined });
+    const { screen, following } = follow(log);
+    await until(() => following.state.get().shown);
+    const gap = { sessionId: "s1", firstSeq: 1n, lastSeq: 900n, reason: GapReason.SLOW, kinds: [], bytes: 5_000_000_000n };
+    for (let n = 1; n <= 900; n++) log.pass(`line ${n}\n`);
+    log.sign({ case: "gap", value: gap as never });
+    await until(() => lines(screen).includes("line 900"));
+    expect(lines(screen)).toContain(" 5.0 GB not shown");
+    expect(lines(screen)).not.toContain("line 1");
+  });
+
   test("says what was lost, and what is not kept any more", async () => {
     const log = new ScriptedLog();
     log.snapshot = { columns: 20, rows: 4 };

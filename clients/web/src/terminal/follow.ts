@@ -16,6 +16,7 @@ import type { Screen } from "./screen";
 const WINDOW = 512 * 1024; // bytes on the way
 const MAX_LAG = 4n * 1024n * 1024n; // bytes: who is further behind sees what is there now, and that something is missing
 const EARLIER = 512 * 1024; // bytes from before the screen, to scroll back to
+const REST = 64 * 1024; // bytes of the end of what was skipped, where no screen shows it
 const NOTHING = new Uint8Array();
 
 /** How it stands. */
@@ -170,6 +171,10 @@ export class Follow {
     this.#say({ skipped: { times: skipped.times + 1, bytes: skipped.bytes + size } });
     this.#skipped = `${what} not shown`;
     await this.#drawing.note(this.#skipped);
+    if (!this.screen.options.pipes) return; // a screen comes next
+    const session = { ...this.session, headSeq: lastSeq, bytes: this.session.bytes + size };
+    const entries = await eventsBefore(this.client, session, lastSeq, REST, this.#closing.signal);
+    await this.#drawing.draw(entries.filter((entry) => entry.seq >= Number(firstSeq)));
   }
 
   async #forget(): Promise<void> {

@@ -68,10 +68,20 @@ export class ScriptedLog implements Caller {
 
   /** Adds an event, `at` milliseconds after the first. */
   add(payload: Payload, at = 0): void {
+    const event = this.#keep(payload, at);
+    for (const { pending, kinds } of this.#calls.values()) this.#send(pending, kinds, [event]);
+  }
+
+  /** Adds output that nobody is told of: those who follow were too slow. */
+  pass(data: string, channel = Channel.STDOUT): void {
+    this.#keep({ case: "output", value: { channel, data: utf8(data) } }, 0);
+  }
+
+  #keep(payload: Payload, at: number): Event {
     const time = { seconds: BigInt(1000 + Math.floor(at / 1000)), nanos: (at % 1000) * 1e6 };
     const event = create(EventSchema, { sessionId: "s1", seq: BigInt(this.#events.length + 1), time, payload: payload as never });
     this.#events.push(event);
-    for (const { pending, kinds } of this.#calls.values()) this.#send(pending, kinds, [event]);
+    return event;
   }
 
   /** Adds output. */
