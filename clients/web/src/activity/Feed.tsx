@@ -49,20 +49,23 @@ interface Props {
 /** Draws them. */
 export function Feed({ rows, current, marked, follow, busy, label, onCurrent, onHole, ref }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
+  const written = useRef(0);
   const [known] = useState<Known>(() => new Map());
   const [before, setView] = useState(() => begin(rows, known, follow));
   let view = before;
   if (view.rows !== rows) {
-    const top = scroller.current?.scrollTop; // somebody may have scrolled since it was last drawn
+    // Somebody may have scrolled since it was last drawn; but where it was decided here where to be, that comes first.
+    const top = written.current === view.writes ? scroller.current?.scrollTop : undefined;
     view = withRows(top === undefined ? view : scrolled(view, top), rows, known);
     setView(view);
   }
-  const { writes, top } = view;
-  useLayoutEffect(() => {
-    if (writes > 0 && scroller.current !== null) scroller.current.scrollTop = top;
-  }, [writes, top]);
   const latest = useRef(view);
   latest.current = view;
+  const { writes } = view;
+  useLayoutEffect(() => {
+    written.current = writes;
+    if (scroller.current !== null) scroller.current.scrollTop = latest.current.top; // only what was decided here: else it would fight who scrolls
+  }, [writes]);
   const change = useCallback((step: (view: Window) => Window) => setView((now) => step(now)), []);
   const observer = useSizes(scroller, known, latest, setView);
 

@@ -36,8 +36,8 @@ export function inputOf(json: string): Shown {
 function ofBag(input: Bag): Shown {
   const used = new Set<string>();
   const take = (names: readonly string[]): unknown => {
-    const name = names.find((one) => input[one] !== undefined);
-    if (name === undefined) return undefined;
+    const name = names.find((one) => typeof input[one] === "string" || Array.isArray(input[one]));
+    if (name === undefined) return undefined; // of another type it is not what its name says
     used.add(name);
     return input[name];
   };
