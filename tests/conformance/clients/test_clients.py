@@ -46,6 +46,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     place = tmp_path_factory.mktemp("tls")
     cert, key = place / "cert.pem", place / "key.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    subject += ["-addext", "basicConstraints=critical,CA:FALSE"]  # some libraries take no authority for a server
     command = [
         "openssl",
         "req",

@@ -1,0 +1,18 @@
+//! The Rust client of Sightline: the contract's calls ([`v1`]), and subscriptions that resume by themselves ([`Client::subscribe`]).
+#![warn(missing_docs)]
+
+mod client;
+mod error;
+mod progress;
+mod subscription;
+
+/// The contract, generated: its messages, and the calls of [`Client::service`].
+#[allow(missing_docs, clippy::all)]
+pub mod v1 {
+    include!("generated/sightline.v1.rs");
+}
+
+pub use client::{Client, Options, Service, Wire, connect};
+pub use error::Error;
+pub use progress::Item;
+pub use subscription::Subscription;
