@@ -66,6 +66,13 @@ func dialed(t *testing.T, target string, options Options) *Client {
 	return client
 }
 
+// bounded is the context of what should take a moment.
+func bounded(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func refusal(code codes.Code, reason string) error {
 	said, _ := status.New(code, "told so").WithDetails(&errdetails.ErrorInfo{Reason: reason, Domain: "sightline", Metadata: map[string]string{"session": "id0"}})
 	return said.Err()
@@ -87,7 +94,7 @@ func TestAStreamThatBreaksInAnyWayIsResumedAndEachEventComesOnce(t *testing.T) {
 		}
 		return ways[life%len(ways)]
 	}})()
-	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(t.Context(), &pb.SubscribeRequest{Sessions: []string{"name0", "name1"}})
+	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(bounded(t), &pb.SubscribeRequest{Sessions: []string{"name0", "name1"}})
 	outages := 0
 	subscription.OnLost = func(error) { outages++ }
 	var shown []Item
@@ -112,7 +119,7 @@ func TestASubscriptionGoesOnAtTheServersNextLife(t *testing.T) {
 		return nil
 	}
 	stop := listen(t, "unix", path, &door{subscribe: waits})
-	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(t.Context(), &pb.SubscribeRequest{Sessions: []string{"name"}})
+	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(bounded(t), &pb.SubscribeRequest{Sessions: []string{"name"}})
 	for range 3 {
 		if _, err := subscription.Recv(); err != nil {
 			t.Fatal(err)
@@ -148,7 +155,7 @@ func TestOtherErrorsEndItWithTheServicesWords(t *testing.T) {
 	defer listen(t, "unix", path, &door{subscribe: func(*pb.SubscribeRequest, grpc.ServerStreamingServer[pb.SubscribeResponse]) error {
 		return refusal(codes.NotFound, "SESSION_NOT_FOUND")
 	}})()
-	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(t.Context(), &pb.SubscribeRequest{Sessions: []string{"id0"}})
+	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(bounded(t), &pb.SubscribeRequest{Sessions: []string{"id0"}})
 	_, err := subscription.Recv()
 	var said *Error
 	if !errors.As(err, &said) || said.Code != codes.NotFound || said.Reason != "SESSION_NOT_FOUND" || said.Metadata["session"] != "id0" {
@@ -161,7 +168,7 @@ func TestOtherErrorsEndItWithTheServicesWords(t *testing.T) {
 
 func TestAServerThatWasNeverReachedEndsIt(t *testing.T) {
 	client := dialed(t, "unix:"+socket(t), Options{})
-	_, err := client.Subscribe(t.Context(), &pb.SubscribeRequest{Sessions: []string{"*"}}).Recv()
+	_, err := client.Subscribe(bounded(t), &pb.SubscribeRequest{Sessions: []string{"*"}}).Recv()
 	var said *Error
 	if !errors.As(err, &said) || said.Reason != "SERVER_NOT_FOUND" {
 		t.Errorf("%#v", err)
@@ -222,7 +229,7 @@ func TestADeadlineEndsAPauseToo(t *testing.T) {
 	defer listen(t, "unix", path, &door{subscribe: func(*pb.SubscribeRequest, grpc.ServerStreamingServer[pb.SubscribeResponse]) error {
 		return nil
 	}})()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(bounded(t), 300*time.Millisecond)
 	defer cancel()
 	_, err := dialed(t, "unix:"+path, Options{}).Subscribe(ctx, &pb.SubscribeRequest{Sessions: []string{"name"}}).Recv()
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -262,7 +269,7 @@ func TestTheTokenIsShownOnTCPAndNeverOnASocket(t *testing.T) {
 		{tcp, "", named, "Bearer named"},
 	} {
 		t.Setenv("SIGHTLINE_TOKEN_FILE", try.file)
-		dialed(t, try.target, Options{Token: try.token}).Subscribe(t.Context(), &pb.SubscribeRequest{Sessions: []string{"*"}}).Recv()
+		dialed(t, try.target, Options{Token: try.token}).Subscribe(bounded(t), &pb.SubscribeRequest{Sessions: []string{"*"}}).Recv()
 		got := ""
 		if all := <-shown; len(all) > 0 {
 			got = all[0]
@@ -295,7 +302,7 @@ func TestAllGivesNoPairForTheEnd(t *testing.T) {
 	defer listen(t, "unix", path, &door{subscribe: func(_ *pb.SubscribeRequest, stream grpc.ServerStreamingServer[pb.SubscribeResponse]) error {
 		return stream.Send(&pb.SubscribeResponse{Sign: &pb.SubscribeResponse_End{End: &pb.End{Reason: pb.EndReason_END_REASON_TOO_SLOW}}})
 	}})()
-	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(t.Context(), &pb.SubscribeRequest{Sessions: []string{"name"}})
+	subscription := dialed(t, "unix:"+path, Options{}).Subscribe(bounded(t), &pb.SubscribeRequest{Sessions: []string{"name"}})
 	for item, err := range subscription.All() {
 		t.Error(item, err)
 	}
