@@ -299,7 +299,8 @@ function Activity({ session, seq, timeline }: Props & { readonly timeline: Timel
             </HereProvider>
           )}
         </div>
-        <aside className={styles.side}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: where it is longer than its place, keys scroll it */}
+        <aside className={styles.side} tabIndex={0} aria-label="Progress beside the activity">
           <ProgressPanel facts={facts} tallied={standing.tallied} />
         </aside>
       </div>

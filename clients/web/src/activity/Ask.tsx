@@ -83,6 +83,7 @@ function Answers({ request }: { readonly request: Request }) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Escape") (event.currentTarget.closest("article") as HTMLElement | null)?.focus();
   };
+  const first = request.options.find((option) => option.allows);
   const inWords = request.options.length === 0 || request.kind === RequestKind.QUESTION;
   return (
     <>
@@ -90,7 +91,7 @@ function Answers({ request }: { readonly request: Request }) {
         {request.options.map((option, at) => (
           <Button
             key={option.optionId}
-            weight={option.allows ? "main" : "plain"}
+            weight={option === first ? "main" : "plain"}
             disabled={sending}
             data-answer={at + 1}
             aria-keyshortcuts={at < KEYS ? `${at + 1}` : undefined}
