@@ -158,6 +158,7 @@ function Activity({ session, seq, timeline }: Props & { readonly timeline: Timel
     const { ids } = found;
     if (ids.length === 0) return;
     const next = foundAt < 0 ? ids[by === 1 ? 0 : ids.length - 1] : ids[(foundAt + by + ids.length) % ids.length];
+    if (next !== undefined) kept.set(`${next} open`, 1);
     setMarked(next);
     setCurrent(next);
     setTarget({ id: next ?? 0, focus: false });
@@ -232,7 +233,7 @@ function Activity({ session, seq, timeline }: Props & { readonly timeline: Timel
       [],
     ),
   );
-  const chord = useRef(0);
+  const chord = useRef(Number.NEGATIVE_INFINITY);
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const target = event.target as HTMLElement;
     if (target.closest("input, textarea, [role=tablist], dialog") !== null) return;
