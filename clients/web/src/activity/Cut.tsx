@@ -1,7 +1,7 @@
 /** Long text, cut until somebody wants all of it. How far it is open is kept for each card, also while it is not drawn. */
 import { createContext, type ReactNode, useContext, useMemo } from "react";
 import styles from "./Card.module.css";
-import { Words } from "./Words";
+import { Sought, Words } from "./Words";
 
 /** What is kept of how cards are drawn: whatever somebody has opened or closed. */
 export interface Keeper {
@@ -26,8 +26,10 @@ interface Props {
 /** Text in lines, as it was written. */
 export function Cut({ name, text, lines }: Props) {
   const all = useMemo(() => linesOf(text), [text]);
+  const sought = useContext(Sought);
+  const first = useMemo(() => Math.max(lines, placeOf(all, sought)), [all, lines, sought]);
   return (
-    <Some name={name} count={all.length} first={lines}>
+    <Some name={name} count={all.length} first={first}>
       {(shown) => (
         <pre className={styles.pre}>
           <Words text={all.slice(0, shown).join("\n")} />
@@ -35,6 +37,12 @@ export function Cut({ name, text, lines }: Props) {
       )}
     </Some>
   );
+}
+
+/** How many lines show the first place of what is sought; 0: it is nowhere, or too far down. */
+function placeOf(lines: readonly string[], sought: string): number {
+  const at = sought === "" ? -1 : lines.findIndex((line) => line.toLowerCase().includes(sought));
+  return at < STEP ? at + 1 : 0;
 }
 
 interface SomeProps {
