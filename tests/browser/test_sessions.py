@@ -93,12 +93,12 @@ def test_a_session_is_created_and_stopped_by_the_keyboard(page: Page, place: Das
 
 def test_a_link_leads_to_a_session_and_its_view(visitor: Visitor, place: Dashboard) -> None:
     shell = place.shell("linked")
+    page = visitor.open("/s/linked/terminal")
     for view in ("Terminal", "Activity", "Files"):
-        page = visitor.open(f"/s/linked/{view.lower()}")
+        page.goto(f"{place.url}/s/linked/{view.lower()}")
         expect(page.get_by_role("link", name=view, exact=True)).to_have_attribute("aria-current", "page")
         expect(page.get_by_role("heading", name="linked")).to_be_visible()
-        page.close()
-    page = visitor.open(f"/s/{shell.id}")
+    page.goto(f"{place.url}/s/{shell.id}")
     expect(page.get_by_role("heading", name="linked")).to_be_visible()
     session_link(page, "linked").click()
     page.get_by_role("link", name="Files", exact=True).click()
