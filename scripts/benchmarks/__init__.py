@@ -28,4 +28,5 @@ What they measure:
 - `start`: a server with a large store
 - `stalled`: subscribers that never read
 - `bridge`: a WebSocket reader, idle sockets, what the bridge adds to a line's way
+- `browser`: the dashboard in Chromium: first load, pixels, frames, long logs
 """

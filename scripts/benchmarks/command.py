@@ -33,6 +33,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 from benchmarks import (
     agents,
     bridge,
+    browser,
     latency,
     output,
     page,
@@ -64,6 +65,7 @@ SUBJECTS: dict[str, Callable[[Run], AsyncIterator[Figure]]] = {
     "start": start.measure,
     "stalled": stalled.measure,
     "bridge": bridge.measure,
+    "browser": browser.measure,
 }
 PATIENCE = {True: 120.0, False: 900.0}  # seconds for one subject, quick or not: a hang must end
 PACKAGES = ("grpcio", "protobuf", "terminado", "tornado")
