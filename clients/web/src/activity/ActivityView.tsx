@@ -73,7 +73,7 @@ function Activity({ session, seq, timeline }: Props & { readonly timeline: Timel
   const screen = session.terminal !== undefined && session.agent !== "";
   const [tab, setTab] = useState<Tab>("all");
   const [hidden, setHidden] = useState<ReadonlySet<CardKind>>(
-    () => new Set<CardKind>(screen ? ["output", "resized"] : ["resized"]),
+    () => new Set<CardKind>(screen ? ["output", "resized", "line"] : ["resized", "line"]),
   );
   const [folded, setFolded] = useState<ReadonlySet<number>>(new Set());
   const [text, setText] = useState("");

@@ -19,6 +19,7 @@ const KINDS: readonly (readonly [CardKind, string])[] = [
   ["state", "States"],
   ["input", "Typed"],
   ["notice", "Notices"],
+  ["line", "Lines that add nothing"],
   ["agent", "Agent"],
   ["resized", "Sizes"],
 ];

@@ -22,6 +22,8 @@ export type CardKind =
   | "turn"
   | "agent"
   | "notice"
+  /** A line of an agent's that adds nothing to what was told. */
+  | "line"
   | "error"
   | "completed"
   | "unknown"
@@ -94,6 +96,9 @@ export const KIND_OF: Readonly<Record<number, CardKind>> = {
   [EventKind.ERROR]: "error",
   [EventKind.COMPLETED]: "completed",
 };
+
+/** The code of the notices that keep such lines. */
+export const NOTHING_NEW = "nothing_new";
 
 /** The kinds of which two events make one card: what begins it, and what ends it. */
 export const ENDS: Readonly<Partial<Record<EventKind, boolean>>> = {

@@ -264,3 +264,12 @@ describe("whatever the pieces and their order", () => {
     for (const one of told) expect(entriesOfCard(deck.at(one.seq) as Card)).toContain(one);
   });
 });
+
+test("a line that adds nothing is a card of its own kind, so that it can be left out; other notices are not", () => {
+  const deck = new Deck();
+  deck.add([
+    entry(1, { case: "notice", value: { code: "nothing_new", text: "assistant" } }),
+    entry(2, { case: "notice", value: { code: "retry" } }),
+  ]);
+  expect(deck.root.map((card) => card.kind)).toEqual(["line", "notice"]);
+});

@@ -4,7 +4,7 @@
  */
 import type { Entry } from "../bridge/entries";
 import { Channel, EventKind } from "../gen/sightline/v1/event_pb";
-import { type Card, type CardKind, ENDS, entriesOfCard, isBad, isUnderWay, KIND_OF } from "./cards";
+import { type Card, type CardKind, ENDS, entriesOfCard, isBad, isUnderWay, KIND_OF, NOTHING_NEW } from "./cards";
 import { type Peek, peek } from "./peek";
 import { Places } from "./places";
 
@@ -139,8 +139,9 @@ export class Deck {
   // --- events
 
   #take(entry: Entry, seen: Peek): void {
-    const kind = KIND_OF[entry.kind] ?? "unknown";
     const { id, numbers } = seen;
+    const notice = entry.kind === EventKind.NOTICE;
+    const kind = notice && id === NOTHING_NEW ? "line" : (KIND_OF[entry.kind] ?? "unknown");
     const message = entry.kind === EventKind.MESSAGE;
     const told = `${kind}\n${seen.source}\n${seen.turn}`;
     if (ENDS[entry.kind] !== undefined && id !== "") this.#pairUp(entry, seen, kind);
@@ -153,7 +154,7 @@ export class Deck {
     else if (entry.kind === EventKind.OUTPUT)
       this.#run(entry, seen, kind, `${kind}\n${seen.source}\n${numbers[1] ?? Channel.UNSPECIFIED}`);
     else if (entry.kind === EventKind.PLAN) this.#plan(entry, seen);
-    else this.#insert(this.#single(entry, seen, kind, id));
+    else this.#insert(this.#single(entry, seen, kind, notice ? "" : id));
   }
 
   /** Events of one joint are one card, wherever they stand. */

@@ -14,7 +14,7 @@ export interface Peek {
   readonly turn: string;
   /** The tool call on whose behalf a subagent acts; empty: the main agent. */
   readonly parent: string;
-  /** What joins events: `message_id`, `tool_call_id`, `request_id`, a step's label; empty: nothing does. */
+  /** What joins events: `message_id`, `tool_call_id`, `request_id`, a step's label, a notice's code; empty: nothing does. */
   readonly id: string;
   /** Numbers of the payload by their fields: enums, exit codes, flags. Those over 32 bits, and negative ones, are only known not to be 0. */
   readonly numbers: Readonly<Record<number, number>>;
@@ -33,6 +33,7 @@ const ID: Partial<Record<EventKind, number>> = {
   [EventKind.STEP_STARTED]: 1,
   [EventKind.STEP_FINISHED]: 1,
   [EventKind.FILE_CHANGED]: 4,
+  [EventKind.NOTICE]: 1,
 };
 const PAYLOADS = 20; // field numbers of payloads begin here
 const DELIMITED = 2;
