@@ -102,15 +102,8 @@ class Connections extends Http2SessionManager {
   }
 }
 
-interface Place {
-  url: string;
-  shown: string;
-  dial: () => Socket;
-  token: string;
-  here: boolean;
-}
-
-function find(given: string | undefined, options: Options, env: NodeJS.ProcessEnv): Place {
+/** Where the server is, and what to show it. */
+function find(given: string | undefined, options: Options, env: NodeJS.ProcessEnv) {
   const home = env.SIGHTLINE_HOME || join(env.XDG_STATE_HOME || join(homedir(), ".local/state"), "sightline");
   const shown = given || env.SIGHTLINE_TARGET || `unix:${join(home, "sightline.sock")}`;
   if (shown.startsWith("unix:")) {

@@ -16,6 +16,7 @@ import { type Item, Progress } from "./progress.js";
 const FIRST_PAUSE = 100; // ms before the first try to resume; each further one is twice as long
 const MAX_PAUSE = 2_000; // ms between tries at most
 const MAX_PAUSE_HERE = 1_000; // the same, where the server is on this machine
+const KNOCK = 50; // ms between looks whether the server is back on this machine, which cost nothing
 const JITTER = 0.2; // of a pause, so that a thousand clients do not come back at once
 
 /** What a subscription needs of its client. */
@@ -140,9 +141,9 @@ export class Subscription implements AsyncIterable<Item> {
     if (!error.broken) throw error;
     if (!this.#down) this.options.onLost?.(error);
     this.#down = true;
-    const pause = this.#pause * (1 - JITTER + 2 * JITTER * Math.random());
+    const knocks = this.wire.here && error.nobody;
+    const pause = (knocks ? KNOCK : this.#pause) * (1 - JITTER + 2 * JITTER * Math.random());
     await sleep(pause, undefined, { signal: this.#call.signal }).catch(() => {});
-    if (!this.wire.here) this.#pause = Math.min(this.#pause * 2, MAX_PAUSE);
-    else if (!error.nobody) this.#pause = Math.min(this.#pause * 2, MAX_PAUSE_HERE); // to knock costs nothing here
+    if (!knocks) this.#pause = Math.min(this.#pause * 2, this.wire.here ? MAX_PAUSE_HERE : MAX_PAUSE);
   }
 }

@@ -101,3 +101,10 @@ def test_a_client_does_what_the_scenario_says(
                     await stage.do(step)
 
         asyncio.run(play())
+
+
+@pytest.mark.parametrize("client", [name for name, described in CLIENTS.items() if "test" in described], indirect=True)
+def test_what_a_client_promises_beyond_the_scenarios_is_tried_by_its_own_tests(client: tuple[str, list[str], Path]) -> None:
+    name, _, cwd = client
+    tried = subprocess.run(CLIENTS[name]["test"], cwd=cwd, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    assert tried.returncode == 0, tried.stdout[-8000:] + tried.stderr[-2000:]
