@@ -10,6 +10,7 @@ if (argv.length === 0) {
   process.stderr.write("usage: run -- CMD...\n");
   process.exit(2);
 }
+process.stdout.on("error", () => process.exit(1)); // nobody reads it any more
 const client = connect();
 try {
   const { session } = await client.create({

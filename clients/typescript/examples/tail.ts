@@ -8,6 +8,7 @@ if (name === undefined) {
 }
 const leaving = new AbortController();
 process.once("SIGINT", () => leaving.abort());
+process.stdout.on("error", () => process.exit(1)); // nobody reads it any more
 const client = connect();
 try {
   for await (const item of client.subscribe({ sessions: [name] }, { signal: leaving.signal })) {
