@@ -61,7 +61,7 @@ pub fn connect(target: &str, options: Options) -> Result<Client, Error> {
         let endpoint = Endpoint::from_shared(format!("unix:{}", path.display())).map_err(invalid)?;
         return Ok(Client::new(endpoint.origin(Uri::from_static("http://localhost")), None, true)); // the file's mode says who may enter
     }
-    let address = target.trim_start_matches("https://").trim_end_matches('/');
+    let address = target.trim_start_matches("https://").trim_start_matches("http://").trim_end_matches('/');
     let Some((host, _)) = address.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) else {
         return Err(invalid(format!("{target:?} is no target: give unix:PATH, host:port, or https://host:port for TLS")));
     };

@@ -16,3 +16,7 @@ pub use client::{Client, Options, Service, Wire, connect};
 pub use error::Error;
 pub use progress::Item;
 pub use subscription::Subscription;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

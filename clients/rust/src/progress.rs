@@ -194,3 +194,6 @@ impl Progress {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

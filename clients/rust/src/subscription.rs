@@ -39,6 +39,7 @@ pub struct Subscription {
 
 type Work = Pin<Box<dyn Future<Output = Result<Came, Error>> + Send>>;
 
+#[allow(clippy::large_enum_variant)] // nearly all are of the large kind
 enum Came {
     Response(SubscribeResponse, Streaming<SubscribeResponse>),
     Screen(String, Option<Snapshot>), // of a session, where it was lost
