@@ -116,12 +116,13 @@ def _many(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
         probes.smoothness(page)
         before = probes.heap(page)
         probes.smoothness(page)  # the collection of garbage is no task of the page's
-        page.wait_for_timeout(run.pick(30_000, 3_000))
+        with probes.busy(browser, page) as tasks:
+            page.wait_for_timeout(run.pick(20_000, 3_000))
         felt = probes.smoothness(page)
         growth = probes.heap(page) - before
     words = f"{STREAMS} sessions stream, one of them is looked at"
-    yield below("browser.many.task", f"{words}: longest task", max(felt.tasks, default=0.0), "ms", TASK_MS)
-    yield plain("browser.many.tasks", "  tasks over 50 ms", len(felt.tasks), "")
+    yield below("browser.many.task", f"{words}: longest task, processor time", max(tasks), "ms", TASK_MS)
+    yield plain("browser.many.tasks", "  tasks over 50 ms by the clock", len(felt.tasks), "")
     yield plain("browser.many.frame.p50", "  between frames: p50", percentile(felt.frames, 50), "ms")
     yield plain("browser.many.frame.p99", "  p99", percentile(felt.frames, 99), "ms")
     yield plain("browser.many.heap", "  growth of the heap meanwhile", growth / MB, "MB")
@@ -134,7 +135,7 @@ def _long(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
     session = place.client.create_published(name="long")
     for at in range(0, count, BATCH):
         place.client.publish(session, [_message(n) for n in range(at, at + BATCH)])
-    opened, felt = [], probes.Smoothness([], [])
+    opened, felt, tasks = [], probes.Smoothness([], []), [0.0]
     for _ in range(run.pick(3, 1)):
         with _visiting(browser, place) as visitor:
             page = _opened(visitor, "/")
@@ -142,17 +143,20 @@ def _long(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
             link = page.get_by_role("navigation", name="Sessions").get_by_role("link").first
             link.wait_for()
             probes.smoothness(page)
-            began = time.monotonic()
-            page.evaluate(
-                "(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')) }",
-                f"/s/{session.id}/activity",
-            )
-            page.get_by_text(f"event number {count - 1}.").wait_for()
-            opened.append(time.monotonic() - began)
-            felt = _scrolled(page, run)
+            with probes.busy(browser, page) as spent:
+                began = time.monotonic()
+                page.evaluate(
+                    "(path) => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')) }",
+                    f"/s/{session.id}/activity",
+                )
+                page.get_by_text(f"event number {count - 1}.").wait_for()
+                opened.append(time.monotonic() - began)
+                felt = _scrolled(page, run)
+            tasks += spent
     name = f"an activity of {count} events"
     yield below("browser.long.open", f"{name}: until its end is shown", median(opened), "s", OPEN_SECONDS)
-    yield below("browser.long.task", "  scrolled up: longest task, the opening too", max(felt.tasks, default=0.0), "ms", TASK_MS)
+    yield below("browser.long.task", "  scrolled up: longest task, the opening too, processor time", max(tasks), "ms", TASK_MS)
+    yield plain("browser.long.tasks", "  tasks over 50 ms by the clock", len(felt.tasks), "")
     yield plain("browser.long.frame.p50", "  between frames: p50", percentile(felt.frames, 50), "ms")
     yield plain("browser.long.frame.p99", "  p99", percentile(felt.frames, 99), "ms")
 

@@ -119,9 +119,9 @@ a gRPC client and to a socket at once, both in processes of their own; what is a
         """
 Debian's Chromium without a screen, before a real server and bridge. First load: an empty cache, from the address with its ticket
 to a list that can be used; bytes as they were sent, compressed. Pixels: a program writes the time fifty times a second, and the
-page compares it with its clock when the frame that shows it has been drawn, so that capture and commit are in it. Tasks over 50 ms
-are those that the browser tells of itself. The long activity is made of messages; it is opened at its end and scrolled up by the
-wheel.
+page compares it with its clock when the frame that shows it has been drawn, so that capture and commit are in it. Tasks are those
+of the page's main thread: the longest by processor time, from the browser's own trace, since by the clock other programs of a busy
+machine are in it. The long activity is made of messages; it is opened at its end and scrolled up by the wheel.
 """,
     ),
 }

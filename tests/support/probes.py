@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 # Frames and long tasks (over 50 ms, as browsers define them) from the page's first moment on.
 WATCH = """(() => {
@@ -91,6 +94,25 @@ def smoothness(page: Page) -> Smoothness:
     """Since the last call, or since the page was opened."""
     found = page.evaluate("() => { const found = { ...probe }; probe.frames = []; probe.tasks = []; return found }")
     return Smoothness(**found)
+
+
+@contextmanager
+def busy(browser: Browser, page: Page) -> Iterator[list[float]]:
+    """Milliseconds of processor time of each task of a page's main thread in a block: there when the block is over.
+
+    On a busy machine a task may take long by the clock because others have the processor; this is what it did itself.
+    """
+    found: list[float] = []
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    try:
+        yield found
+    finally:
+        events = json.loads(browser.stop_tracing())["traceEvents"]
+    threads = {
+        (one["pid"], one["tid"]) for one in events if one["name"] == "thread_name" and one["args"]["name"] == "CrRendererMain"
+    }
+    tasks = (one for one in events if one["name"] == "RunTask" and (one["pid"], one["tid"]) in threads)
+    found += [one["tdur"] / 1000 for one in tasks if "tdur" in one]
 
 
 def heap(page: Page) -> int:
