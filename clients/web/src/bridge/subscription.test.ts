@@ -1,10 +1,11 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { EventSchema } from "../gen/sightline/v1/event_pb";
+import { EventKind, EventSchema } from "../gen/sightline/v1/event_pb";
 import {
   EndReason,
   GapReason,
   type SubscribeRequest,
+  type SubscribeRequestSchema,
   type SubscribeResponse,
   SubscribeResponseSchema,
 } from "../gen/sightline/v1/session_service_pb";
@@ -212,5 +213,108 @@ describe("a subscription", () => {
     subscription.close();
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(told).toEqual([]);
+  });
+});
+
+/** A wire on which each stream says what it was told to, and then is cut. */
+class Scripted implements Caller {
+  readonly connection = new Store<Connection>(OPEN);
+  readonly requests: SubscribeRequest[] = [];
+
+  constructor(readonly streams: SubscribeResponse[][]) {}
+
+  open(say: { value: object }, pending: Pending): number {
+    const said = this.streams[this.requests.push(say.value as SubscribeRequest) - 1];
+    queueMicrotask(() => {
+      for (const response of said ?? []) pending.onResponse(toBinary(SubscribeResponseSchema, response));
+      if (said !== undefined) pending.onEnd(connectionLost());
+    });
+    return this.requests.length;
+  }
+
+  grant(): void {}
+  cancel(): void {}
+}
+
+const at = (sessionId: string, seq: number) => ({ sessionId, epoch: EPOCH, seq: BigInt(seq) });
+const header = (id: string, seq = 0) =>
+  sign({ case: "header", value: { session: { id, name: id }, cursor: at(id, seq) } } as Sign);
+const caughtUp = (id: string, seq = 0) => sign({ case: "caughtUp", value: { cursor: at(id, seq) } } as Sign);
+const screen = (id: string, seq: number) => sign({ case: "snapshot", value: { sessionId: id, asOfSeq: BigInt(seq) } } as Sign);
+const completed = (id: string, seq: number) =>
+  create(SubscribeResponseSchema, { events: [{ sessionId: id, seq: BigInt(seq), payload: { case: "completed", value: {} } }] });
+
+/** What it asks, and tells, until it has asked so often, or is over. */
+async function asked(request: MessageInitShape<typeof SubscribeRequestSchema>, ...streams: SubscribeResponse[][]) {
+  const wire = new Scripted(streams);
+  const told: string[] = [];
+  const subscription = new Subscription(wire, request, {
+    onEntries: (entries) => told.push(...entries.map((entry) => `${entry.sessionId} ${entry.seq}`)),
+    onHeader: ({ session }) => told.push(`header ${session?.id}`),
+    onSnapshot: () => told.push("screen"),
+    onHeartbeat: () => told.push("heartbeat"),
+    onReset: () => told.push("reset"),
+    onEnd: (_, reason) => told.push(`end ${EndReason[reason]}`),
+  });
+  await until(() => wire.requests.length > streams.length || told.some((one) => one.startsWith("end")));
+  subscription.close();
+  return { told, requests: wire.requests };
+}
+
+/** Where a request goes on, by session. */
+const after = ({ start }: SubscribeRequest) =>
+  start.case === "after"
+    ? Object.fromEntries(start.value.cursors.map(({ sessionId, seq }) => [sessionId, Number(seq)]))
+    : start.case;
+
+describe("a subscription that breaks", () => {
+  test("before the screen that it asked for has come asks for it again, and afterwards goes on behind it", async () => {
+    const { requests, told } = await asked(
+      { sessions: ["a"], snapshot: true },
+      [header("a", 3)],
+      [header("a", 5), screen("a", 6)],
+    );
+    expect(requests.map(({ snapshot }) => snapshot)).toEqual([true, true, false]);
+    expect(requests.map(after)).toEqual([undefined, undefined, { a: 6 }]);
+    expect(told).toEqual(["header a", "reset", "header a", "screen"]);
+  });
+
+  test("before all sessions have a header asks for the same moment's start again", async () => {
+    const { requests } = await asked(
+      { sessions: ["*"], start: { case: "latest", value: {} } },
+      [header("a", 3)],
+      [header("a", 4), header("b", 2), caughtUp("a", 4)],
+    );
+    expect(requests.map(after)).toEqual(["latest", "latest", { a: 4, b: 2 }]);
+  });
+
+  test("behind its header alone keeps the moment of its start", async () => {
+    const { requests, told } = await asked({ sessions: ["a"], start: { case: "tail", value: 9 } }, [header("a", 3)]);
+    expect(requests.map(after)).toEqual(["tail", { a: 3 }]);
+    expect(told).toEqual(["header a"]);
+  });
+
+  test("does not ask again for a session of which all has come", async () => {
+    const { requests } = await asked({ sessions: ["a", "b"] }, [header("a"), header("b"), completed("a", 1), caughtUp("a", 1)]);
+    expect(requests[1]?.sessions).toEqual(["b"]);
+    const over = await asked({ sessions: ["a"] }, [header("a"), completed("a", 1)], [header("a"), caughtUp("a", 1)]);
+    expect(over.requests).toHaveLength(2); // whether it had caught up was not told yet
+    expect(over.told).toEqual(["header a", "a 1", "end ALL_ENDED"]);
+  });
+
+  test("does not ask again for a session that has caught up where that is all that was wanted", async () => {
+    const { told } = await asked({ sessions: ["a"], untilCaughtUp: true }, [header("a"), caughtUp("a", 4)]);
+    expect(told).toEqual(["header a", "end CAUGHT_UP"]);
+  });
+
+  test("does not ask again for what a filter hides: heartbeats say how far it is, and are kept to itself", async () => {
+    const beat = sign({ case: "heartbeat", value: { positions: [{ cursor: at("a", 9) }] } } as Sign);
+    const { requests, told } = await asked({ sessions: ["a"], filter: { kinds: [EventKind.COMPLETED] } }, [header("a"), beat]);
+    expect(requests[0]?.heartbeatInterval?.seconds).toBe(15n);
+    expect(requests.map(after)).toEqual([undefined, { a: 9 }]);
+    expect(told).toEqual(["header a"]);
+    expect((await asked({ sessions: ["a"], heartbeatInterval: { seconds: 1n } }, [header("a"), beat])).told).toContain(
+      "heartbeat",
+    );
   });
 });

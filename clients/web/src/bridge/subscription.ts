@@ -3,6 +3,8 @@
  * at the server, and never grows.
  */
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { DurationSchema } from "@bufbuild/protobuf/wkt";
+import { EventKind } from "../gen/sightline/v1/event_pb";
 import type { Cursor, Snapshot } from "../gen/sightline/v1/session_pb";
 import {
   CursorsSchema,
@@ -35,8 +37,9 @@ export interface Handlers {
   onCaughtUp?(cursor: Cursor): Taken;
   /** Events that will not come. */
   onGap?(gap: Gap): Taken;
+  /** Only where the request asks for them. */
   onHeartbeat?(heartbeat: Heartbeat): void;
-  /** What came so far is of another incarnation of the log: forget it, everything comes anew. */
+  /** What came so far is of another incarnation of the log, or it broke before its start was fixed: forget it, everything comes anew. */
   onReset?(): void;
   /** It is over, for good; undefined: well, with the server's reason. */
   onEnd?(error: CallError | undefined, reason: EndReason): void;
@@ -51,18 +54,22 @@ const WINDOW = 1024 * 1024; // bytes of responses on the way at once
 const PIECE = 256; // events handed over at once
 const FIRST_PAUSE = 100; // ms before a stream that broke while the socket did not is asked for again
 const MAX_PAUSE = 2_000; // ms
+const POSITION_INTERVAL = 15n; // seconds between the heartbeats that a subscription asks for itself
 
 /** Events of one, several or all sessions. Made by `BridgeClient.subscribe`. */
 export class Subscription {
   readonly #request: SubscribeRequest;
   readonly #cursors = new Map<string, Cursor>();
   readonly #caughtUp = new Set<string>();
+  readonly #completed = new Set<string>();
+  readonly #tellsHeartbeats: boolean;
   readonly #queue: Uint8Array[] = [];
   readonly #stopWatching: () => void;
   #piece: Iterator<Entry> | undefined;
   #pieceSize = 0;
   #call = 0;
   #headers = 0;
+  #opening = true; // nothing but headers has come of what the request began with
   #working = false;
   #over = false;
   #ended: { error: CallError | undefined } | undefined;
@@ -77,6 +84,12 @@ export class Subscription {
     private readonly window = WINDOW,
   ) {
     this.#request = create(SubscribeRequestSchema, request);
+    const { filter, heartbeatInterval, sessions } = this.#request;
+    this.#tellsHeartbeats = heartbeatInterval !== undefined;
+    // Only they move the position over what a filter hides, and over sessions that are quiet.
+    if (!this.#tellsHeartbeats && (filter !== undefined || sessions.includes("*"))) {
+      this.#request.heartbeatInterval = create(DurationSchema, { seconds: POSITION_INTERVAL });
+    }
     this.#stopWatching = client.connection.subscribe(this.#look);
     this.#look();
   }
@@ -103,9 +116,11 @@ export class Subscription {
   #open(): void {
     clearTimeout(this.#timer);
     this.#ended = undefined;
-    const all = this.#request.sessions.includes("*");
-    if (!all && this.#cursors.size > 0 && this.#headers < this.#request.sessions.length) this.#reset(); // which names had none is not known
-    const request = this.#cursors.size === 0 ? this.#request : this.#resumed(all);
+    if (this.#cursors.size > 0 && this.#opening && !this.#isFixed()) this.#reset();
+    const request = this.#cursors.size === 0 ? this.#request : this.#resumed();
+    if (request !== this.#request && request.sessions.length === 0) {
+      return this.#finish(this.#request.untilCaughtUp ? EndReason.CAUGHT_UP : EndReason.ALL_ENDED); // all came but the end itself
+    }
     const call = this.client.open(
       { case: "subscribe", value: request },
       {
@@ -117,11 +132,20 @@ export class Subscription {
     this.#call = call;
   }
 
-  /** A session is followed by its id from its header on; the start, the tail and the screen were fixed by it. */
-  #resumed(all: boolean): SubscribeRequest {
+  /** Whether the headers that came say all about the start: the screen is not in them, nor the moment of those that had none yet. */
+  #isFixed(): boolean {
+    const { sessions, snapshot, start } = this.#request;
+    if (snapshot) return false;
+    return sessions.includes("*") ? start.case === undefined : this.#headers === sessions.length;
+  }
+
+  /** A session is followed by its id from its header on, and no more when all of it has come. */
+  #resumed(): SubscribeRequest {
+    const { sessions, untilCaughtUp } = this.#request;
+    const isOver = (id: string) => this.#caughtUp.has(id) && (untilCaughtUp || this.#completed.has(id));
     return create(SubscribeRequestSchema, {
       ...this.#request,
-      sessions: all ? ["*"] : [...this.#cursors.keys()],
+      sessions: sessions.includes("*") ? ["*"] : [...this.#cursors.keys()].filter((id) => !isOver(id)),
       start: { case: "after", value: create(CursorsSchema, { cursors: this.cursors }) },
       snapshot: false,
     });
@@ -162,6 +186,7 @@ export class Subscription {
       this.#piece = entries[Symbol.iterator]();
       this.#pieceSize = body.length;
     }
+    this.#opening = false;
     const found: Entry[] = [];
     let next = this.#piece.next();
     while (next.done !== true) {
@@ -183,10 +208,12 @@ export class Subscription {
   #advance(entry: Entry): void {
     const cursor = this.#cursors.get(entry.sessionId);
     if (cursor !== undefined) cursor.seq = BigInt(entry.seq);
+    if (entry.kind === EventKind.COMPLETED) this.#completed.add(entry.sessionId);
   }
 
   #sign(body: Uint8Array): Taken {
     const { sign } = fromBinary(SubscribeResponseSchema, body);
+    this.#opening &&= sign.case === "header";
     switch (sign.case) {
       case "header": {
         this.handlers.onLive?.(true);
@@ -221,7 +248,7 @@ export class Subscription {
         for (const { cursor } of sign.value.positions) {
           if (cursor !== undefined && this.#cursors.has(cursor.sessionId)) this.#cursors.set(cursor.sessionId, { ...cursor });
         }
-        this.handlers.onHeartbeat?.(sign.value);
+        if (this.#tellsHeartbeats) this.handlers.onHeartbeat?.(sign.value);
         return undefined;
       case "end":
         this.#reason = sign.value.reason;
@@ -252,16 +279,22 @@ export class Subscription {
     } else if (error?.code === Code.NOT_FOUND && this.#cursors.delete(error.metadata.session ?? "") && this.#cursors.size > 0) {
       this.#retry(); // one of several was deleted meanwhile
     } else {
-      this.#over = true;
-      this.#stopWatching();
-      this.handlers.onEnd?.(error, this.#reason);
+      this.#finish(this.#reason, error);
     }
+  }
+
+  #finish(reason: EndReason, error?: CallError): void {
+    this.#over = true;
+    this.#stopWatching();
+    this.handlers.onEnd?.(error, reason);
   }
 
   #reset(): void {
     this.#cursors.clear();
     this.#caughtUp.clear();
+    this.#completed.clear();
     this.#headers = 0;
+    this.#opening = true;
     this.handlers.onReset?.();
   }
 
