@@ -128,6 +128,7 @@ class Stage:
         last: Line | None = None,
         some: list[Line] | None = None,
         lost: int | None = None,
+        count: int | None = None,
         of: str = "it",
     ) -> None:
         """What it said in all: its events are those of the session's log, or have these numbers; its signs, its last line."""
@@ -142,6 +143,8 @@ class Stage:
             assert all(one == other for one, other in zip(got, kept, strict=True)), "an event is not as the log has it"
         elif events is not None:
             assert [event.seq for event in got] == [int(seq) for seq in events]
+        if count is not None:
+            assert len(got) == count
         if signs is not None:
             assert [sign for line in lines for sign in SIGNS if sign in line] == signs
         for one in some or ():
