@@ -50,8 +50,8 @@ test("what the watcher only counted is told, other notices are not its", () => {
 });
 
 test.each([
-  ["/work/shop", "/work/shop/src/a.py", "src/a.py"],
-  ["/work/shop/", "/work/shop/a.py", "a.py"],
-  ["/work/shop", "/work/shopping/a.py", "/work/shopping/a.py"],
+  ["/home/dev/shop", "/home/dev/shop/src/a.py", "src/a.py"],
+  ["/home/dev/shop/", "/home/dev/shop/a.py", "a.py"],
+  ["/home/dev/shop", "/home/dev/shopping/a.py", "/home/dev/shopping/a.py"],
   ["", "/a.py", "/a.py"],
 ])("seen from %j, %s is %s", (directory, path, seen) => expect(within(directory, path)).toBe(seen));
