@@ -234,7 +234,7 @@ test("a pause is left at once", async () => {
   await door.shut();
 });
 
-test("a slow reader holds the stream back", async () => {
+test("a slow reader holds its stream back, and no call beside it", async () => {
   const piece = 256 * 1024;
   const pieces = 200;
   let [sent, stalled, taken] = [0, 0, 0];
@@ -247,7 +247,8 @@ test("a slow reader holds the stream back", async () => {
     }
     yield create(SubscribeResponseSchema, { sign: { case: "end", value: { reason: EndReason.ALL_ENDED } } });
   });
-  for await (const item of dialled(`unix:${path}`).subscribe({ sessions: ["id"] })) {
+  const client = dialled(`unix:${path}`);
+  for await (const item of client.subscribe({ sessions: ["id"] })) {
     if (item.case !== "event") continue;
     taken += 1;
     if (taken > 1) continue;
@@ -256,6 +257,7 @@ test("a slow reader holds the stream back", async () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     stalled = sent;
+    await assert.rejects(client.list({}, { timeoutMs: 20_000 }), { code: "UNIMPLEMENTED" }); // the answer got through
   }
   assert.equal(taken, pieces);
   assert.ok(stalled * piece < 16 * 1024 * 1024, `${stalled} of ${pieces} pieces were on the way`);
