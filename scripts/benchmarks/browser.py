@@ -6,7 +6,7 @@ import asyncio
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
@@ -27,19 +27,18 @@ BATCH = 1000  # events of one `publish`
 
 
 async def measure(run: Run) -> AsyncIterator[Figure]:
-    """Everything, in a thread: the driver has a loop of its own."""
+    """Each part in a thread: the driver has a loop of its own."""
     if not CHROMIUM:
         yield absent("browser", "the dashboard in a browser", "there is no chromium on the PATH")
         return
-    for figure in await asyncio.to_thread(lambda: list(_measured(run))):
-        yield figure
+    for part in (_first_load, _pixels, _many, _long):
+        for figure in await asyncio.to_thread(_measured, part, run):
+            yield figure
 
 
-def _measured(run: Run) -> Iterator[Figure]:
-    with driving() as playwright:
-        for part in (_first_load, _pixels, _many, _long):
-            with chromium(playwright) as browser, dashboard() as place:
-                yield from part(run, browser, place)
+def _measured(part: Callable[[Run, Browser, Dashboard], Iterator[Figure]], run: Run) -> list[Figure]:
+    with driving() as playwright, chromium(playwright) as browser, dashboard() as place:
+        return list(part(run, browser, place))
 
 
 @contextmanager
@@ -120,8 +119,8 @@ def _many(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
             page.wait_for_timeout(run.pick(20_000, 3_000))
         felt = probes.smoothness(page)
         growth = probes.heap(page) - before
-    words = f"{STREAMS} sessions stream, one of them is looked at"
-    yield below("browser.many.task", f"{words}: longest task, processor time", max(tasks), "ms", TASK_MS)
+    words = f"{STREAMS} sessions stream, one is looked at"
+    yield below("browser.many.task", f"{words}: longest task's processor time", max(tasks), "ms", TASK_MS)
     yield plain("browser.many.tasks", "  tasks over 50 ms by the clock", len(felt.tasks), "")
     yield plain("browser.many.frame.p50", "  between frames: p50", percentile(felt.frames, 50), "ms")
     yield plain("browser.many.frame.p99", "  p99", percentile(felt.frames, 99), "ms")
@@ -155,7 +154,7 @@ def _long(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
             tasks += spent
     name = f"an activity of {count} events"
     yield below("browser.long.open", f"{name}: until its end is shown", median(opened), "s", OPEN_SECONDS)
-    yield below("browser.long.task", "  scrolled up: longest task, the opening too, processor time", max(tasks), "ms", TASK_MS)
+    yield below("browser.long.task", "  opened and scrolled up: longest task's processor time", max(tasks), "ms", TASK_MS)
     yield plain("browser.long.tasks", "  tasks over 50 ms by the clock", len(felt.tasks), "")
     yield plain("browser.long.frame.p50", "  between frames: p50", percentile(felt.frames, 50), "ms")
     yield plain("browser.long.frame.p99", "  p99", percentile(felt.frames, 99), "ms")

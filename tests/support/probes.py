@@ -103,7 +103,7 @@ def busy(browser: Browser, page: Page) -> Iterator[list[float]]:
     On a busy machine a task may take long by the clock because others have the processor; this is what it did itself.
     """
     found: list[float] = []
-    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    browser.start_tracing(page=page, categories=["toplevel", "disabled-by-default-devtools.timeline"])
     try:
         yield found
     finally:
