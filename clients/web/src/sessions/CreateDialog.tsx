@@ -2,6 +2,7 @@
 import { type FormEvent, useId, useMemo, useState } from "react";
 import { CallError } from "../bridge/errors";
 import type { CreateRequest } from "../gen/sightline/v1/session_service_pb";
+import { begun } from "../stores/begun";
 import { go } from "../stores/route";
 import { useServices } from "../stores/services";
 import { Button } from "../ui/Button";
@@ -41,6 +42,7 @@ export function CreateDialog({ onClose }: Props) {
       kept = { ...EMPTY, way: draft.way, host: draft.host, cwd: draft.cwd, terminal: draft.terminal, agent: draft.agent };
       sessions.put(session);
       onClose();
+      begun(session.id);
       go({ session: session.id });
     } catch (error) {
       setProblems(error instanceof CallError ? problemsOf(error, draft.way) : { form: (error as Error).message });

@@ -63,7 +63,8 @@ export function Overview({ onCreate }: Props) {
         </Button>
       </div>
       <p className={styles.hint}>
-        Choose a session in the list. <kbd>?</kbd> shows the keys.
+        {all.size === 0 ? "" : "Choose a session in the list. "}
+        <kbd>?</kbd> shows the keys.
       </p>
     </section>
   );

@@ -57,6 +57,12 @@ describe("what runs", () => {
     expect(whatRuns(made({ kind: SessionKind.TMUX, tmux: { target: "0:1.0" } }))).toBe("0:1.0");
     expect(whatRuns(made({ kind: SessionKind.PUBLISHED }))).toBe("");
   });
+
+  it("is how many steps there are where no command follows them", () => {
+    expect(whatRuns(made({ kind: SessionKind.COMMAND, steps: 2 }))).toBe("2 steps");
+    expect(whatRuns(made({ kind: SessionKind.COMMAND, steps: 1 }))).toBe("1 step");
+    expect(whatRuns(made({ kind: SessionKind.COMMAND, steps: 2, argv: ["make"] }))).toBe("make");
+  });
 });
 
 it.each([

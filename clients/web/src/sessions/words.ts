@@ -104,9 +104,11 @@ export function whatRuns(session: Session): string {
     session.screen?.name ||
     session.typescript?.path ||
     session.transcript?.path ||
-    ""
+    stepsWord(session.steps)
   );
 }
+
+const stepsWord = (steps: number): string => (steps === 0 ? "" : steps === 1 ? "1 step" : `${steps} steps`);
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;

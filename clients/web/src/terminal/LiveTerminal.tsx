@@ -4,6 +4,7 @@ import { CallError } from "../bridge/errors";
 import { Store } from "../bridge/store";
 import { type Session, SessionKind } from "../gen/sightline/v1/session_pb";
 import { captureTrouble, hasEnded, isAdopted, stateWord, TROUBLES } from "../sessions/words";
+import { takeBegun } from "../stores/begun";
 import { go } from "../stores/route";
 import { useHead, useServices } from "../stores/services";
 import { useStore } from "../stores/use";
@@ -64,6 +65,10 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
   useEffect(() => {
     if (screen !== undefined) screen.terminal.options.disableStdin = !typable;
   }, [screen, typable]);
+
+  useEffect(() => {
+    if (screen !== undefined && typable && takeBegun(session.id)) screen.terminal.focus();
+  }, [screen, typable, session.id]);
 
   useFit(screen, session.id, fitted);
 
