@@ -40,7 +40,7 @@ class Api:
     async def _login(self, request: web.Request) -> web.StreamResponse:
         try:
             ticket = str(json.loads(await request.text())["ticket"])
-        except (ValueError, TypeError, LookupError, RecursionError):
+        except (ValueError, TypeError, LookupError, RecursionError, web.RequestPayloadError):
             raise BadRequest('send {"ticket": "…"}') from None
         try:
             token = self._context.passes.exchange(ticket)

@@ -14,7 +14,6 @@ from aiohttp import web
 from sightline.client import Client
 
 from sightline_bridge import dialects, limits, pages, unread
-from sightline_bridge.admission import first_message
 from sightline_bridge.api import Api
 from sightline_bridge.calls import Calls
 from sightline_bridge.context import Context
@@ -188,7 +187,7 @@ def _add_routes(app: web.Application, context: Context) -> None:
             raise UnknownProtocol(asked, tuple(FORMS))
         known = context.admitted(request)
         async with context.socket(request, (form.protocol,)) as ws:
-            if known or await first_message(ws, context.passes, _token_in(form), context.limits.login_seconds):
+            if known or await context.logs_in(ws, _token_in(form)):
                 await Socket(ws, form, context.calls, version("sightline"), context.counts).serve()
         return ws
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +37,7 @@ class Context:
         logins: how often somebody may be wrong about a token or a ticket.
         limits: of sockets.
         sockets: those that are open.
+        waiting: those of them that have shown no token yet, the oldest first.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     counts: Counts = field(default_factory=Counts)
     sockets: set[Wire] = field(default_factory=set)
+    waiting: dict[Wire, None] = field(default_factory=dict)
 
     def admitted(self, request: web.Request) -> bool:
         """Whether a request's header shows a valid token.
@@ -92,6 +94,25 @@ class Context:
             self.counts.sockets -= 1
             self.sockets.discard(ws)
             await asyncio.shield(ws.end())
+
+    async def logs_in(self, ws: Wire, token_in: Callable[[bytes | str], str]) -> bool:
+        """Whether a socket's first message, which is waited for, shows a valid token; closes it where not.
+
+        Where too many wait the oldest of them goes: who has a token shows it at once.
+
+        Args:
+            ws: the socket, accepted.
+            token_in: finds the token in a message; empty: it has none.
+        """
+        if len(self.waiting) >= self.limits.waiting:
+            oldest = next(iter(self.waiting))
+            del self.waiting[oldest]
+            oldest.drop()
+        self.waiting[ws] = None
+        try:
+            return await admission.first_message(ws, self.passes, token_in, self.limits.login_seconds)
+        finally:
+            self.waiting.pop(ws, None)
 
     async def look_after_sockets(self) -> None:
         """Looks at each from time to time, for ever."""

@@ -13,6 +13,7 @@ MAX_BODY = 64 * 1024  # bytes of one HTTP request
 CONNECTS_PER_SECOND = 100
 CONNECTS_AT_ONCE = 1000  # before the rate counts
 LOGIN_SECONDS = 10.0  # for the first frame of a socket that has shown no token yet
+MAX_WAITING = 64  # sockets that have shown no token yet, each of which may hold a message; one more, and the oldest goes
 LOGINS_PER_SECOND = 5  # tickets and tokens that were wrong, of everybody together; guessing 256 bits is hopeless at any rate
 PING_SECONDS = 20.0  # between looks at a socket; one that was silent in between is pinged
 SILENT_LOOKS = 3  # in a row, without a byte in either direction: the peer is gone
@@ -30,12 +31,14 @@ class Limits:
         connects_at_once: before their rate counts.
         login_seconds: for the first frame of a socket that has shown no token yet.
         ping_seconds: between looks at a socket.
+        waiting: sockets that have shown no token yet.
     """
 
     sockets: int = MAX_SOCKETS
     connects_at_once: int = CONNECTS_AT_ONCE
     login_seconds: float = LOGIN_SECONDS
     ping_seconds: float = PING_SECONDS
+    waiting: int = MAX_WAITING
 
 
 # Without it gRPC takes up to 5 MB from the server for each stream that nobody reads; with it a window of 64 KiB and the response

@@ -48,6 +48,14 @@ class _Call:
         self.more = asyncio.Event()
         self.more.set()
         self.task: asyncio.Task[None] | None = None
+        self.begun = False
+        self.unwanted = False
+
+    def cancel(self) -> None:
+        """Its answer is not wanted. A task that is cancelled before its first step never takes it, and would end unsaid."""
+        self.unwanted = True
+        if self.begun and self.task is not None:
+            self.task.cancel()
 
     def add(self, credit: int) -> None:
         if self.credit is not None:
@@ -111,8 +119,8 @@ class Socket:
                 return  # it was over before this frame came
             if say is None:
                 call.add(frame.credit)
-            elif call.task is not None:
-                call.task.cancel()
+            else:
+                call.cancel()
             return
         method = METHODS.get(say)
         if method is None:
@@ -129,6 +137,9 @@ class Socket:
     async def _run(self, number: int, call: _Call, method: Method, request: bytes) -> None:
         end: CallEnd | None
         try:
+            call.begun = True
+            if call.unwanted:
+                raise asyncio.CancelledError  # the frame that said so came right behind the first one
             end = await (self._stream(number, call, method, request) if method.streams else self._unary(number, method, request))
         except asyncio.CancelledError:
             if self._ws.closed:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 log = logging.getLogger("sightline_bridge.requests")
@@ -14,7 +15,7 @@ log = logging.getLogger("sightline_bridge.requests")
 
 def _kind_only(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    if not isinstance(error, HttpProcessingError):
+    if not isinstance(error, HttpProcessingError | web.RequestPayloadError):
         return True
     record.msg, record.args, record.exc_info = "a request that cannot be read: %s", (type(error).__name__,), None
     return log.isEnabledFor(logging.DEBUG)

@@ -149,6 +149,12 @@ class Wire(web.WebSocketResponse):
             await self.close()
         asyncio.get_running_loop().call_later(limits.CLOSE_SECONDS, self.cut)
 
+    def drop(self) -> None:
+        """Ends its connection without a word; who reads from it reads that it is closed."""
+        transport = self._link.transport if self._link is not None else None
+        if transport is not None:
+            transport.abort()
+
     def cut(self) -> None:
         """Ends a connection whose peer does not read what is left."""
         transport = self._link.transport if self._link is not None else None

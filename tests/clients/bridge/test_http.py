@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
@@ -269,6 +270,26 @@ async def test_a_socket_that_shows_nothing_is_closed_in_time(bridged_server: Ser
     hasty = Limits(login_seconds=0.05)
     async with bridging(bridged_server, allowed=hasty) as bridge, bridge.connect(headers={}, welcome=False) as peer:
         assert await peer.closed() == 4401
+
+
+async def test_of_too_many_sockets_that_show_nothing_the_oldest_goes(bridged_server: ServerProcess) -> None:
+    async with bridging(bridged_server, allowed=Limits(waiting=2)) as bridge, AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(bridge.connect(headers={}, welcome=False)) for _ in range(3)]
+        assert await silent[0].closed() == 1006
+        for late in (silent[1], silent[2]):
+            await late.say(login=Login(token=bridge.token))
+            assert (await late.hear()).HasField("welcome")
+
+
+async def test_a_login_whose_body_is_not_what_it_says_is_refused_and_logged_by_nobody(
+    bridge: RunningBridge, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    async with bridge.http.post(f"{bridge.url}/api/login", data=b"no gzip", headers=headers) as answer:
+        assert answer.status == 400
+    async with bridge.http.get(f"{bridge.url}/healthz") as answer:  # by then the other connection has ended
+        assert answer.status == 200
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 # --- what stands on every answer

@@ -237,6 +237,17 @@ async def test_a_call_is_cancelled_alone_while_nobody_reads(bridge: RunningBridg
         assert all(reader.is_of(data) for reader in readers.values())
 
 
+async def test_a_call_that_is_cancelled_in_the_same_breath_ends_and_leaves_its_number(bridge: RunningBridge) -> None:
+    async with bridge.connect() as peer:
+        for _ in range(3):
+            # Written in one turn of the loop: the bridge reads both before the call begins.
+            await asyncio.gather(peer.say(1, subscribe=SubscribeRequest(sessions=["*"])), peer.say(1, cancel=Cancel()))
+            ends = [await peer.hear()]
+            while not ends[-1].HasField("end"):
+                ends.append(await peer.hear())
+            assert (ends[-1].call, ends[-1].end.reason) == (1, "CANCELLED")
+
+
 # --- resuming
 
 

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from aiohttp import WSCloseCode, web
 from sightline.errors import SightlineError
 
-from sightline_bridge.admission import first_message
 from sightline_bridge.context import Context
 from sightline_bridge.errors import BadOrigin
 
@@ -49,7 +48,7 @@ async def received(
     """
     enters = may_enter(context, request)
     async with context.socket(request) as ws:
-        if enters or await first_message(ws, context.passes, token_in, context.limits.login_seconds):
+        if enters or await context.logs_in(ws, token_in):
             try:
                 await talk(ws)
             except SightlineError as error:
