@@ -84,3 +84,25 @@ describe("pieces of lines", () => {
     },
   );
 });
+
+describe("one long line", () => {
+  const LONG = 1_000_000; // characters: in the square of it this would take hours, and no test run waits so long
+  test.each([
+    ["a heading with a gap in it", `# a${" ".repeat(LONG)}b`, "heading"],
+    ["a heading of nothing but gaps", `# ${" ".repeat(LONG)}\u2028`, "heading"],
+    ["a fence that is none", `${"~".repeat(LONG)}\``, "paragraph"],
+    ["a fence and spaces", `\`\`\`${" ".repeat(LONG)}\``, "paragraph"],
+    ["an item with another line's end in it", `- ${" ".repeat(LONG)}\r`, "list"],
+  ])("%s is read once", (_what, text, kind) => {
+    expect(blocksOf(text)[0]?.kind).toBe(kind);
+  });
+  test("signs for code without an end are read once", () => {
+    expect(inlinesOf("`".repeat(LONG))).toEqual([{ kind: "text", text: "`".repeat(LONG) }]);
+  });
+  test("signs that close a heading are left out", () => {
+    expect(blocksOf("## a # b ##  \n# #")).toEqual([
+      { kind: "heading", level: 2, text: "a # b" },
+      { kind: "heading", level: 1, text: "#" },
+    ]);
+  });
+});

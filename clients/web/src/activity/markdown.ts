@@ -26,9 +26,10 @@ export interface Item {
   readonly text: string;
 }
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]{0,32})[^`]*$/;
-const HEADING = /^ {0,3}(#{1,6}) +(.+?) *#*$/;
-const ITEM = /^(\s{0,24})([-*+]|\d{1,9}[.)]) +(.*)$/;
+// A repetition with another one behind it is told where to end: else both are tried at each length, and a long line takes a minute.
+const FENCE = /^ {0,3}(`{3,}(?!`)|~{3,}(?!~))\s*(?!\s)([\w+#.-]{0,32})[^`]*$/;
+const HEADING = /^ {0,3}(#{1,6}) +(?! )(.+)$/s;
+const ITEM = /^(\s{0,24})([-*+]|\d{1,9}[.)]) +(?! )(.*)$/s;
 const QUOTE = /^ {0,3}> ?(.*)$/;
 const RULE = /^ {0,3}([-*_])( *\1){2,} *$/;
 const ROW = /^ {0,3}\|(.+)\| *$/;
@@ -113,12 +114,19 @@ function tabled(lines: readonly string[], from: number): Taken | undefined {
 
 function single(line: string): Taken | undefined {
   const [, signs, text] = HEADING.exec(line) ?? [];
-  if (signs !== undefined) return { block: { kind: "heading", level: signs.length, text: text ?? "" }, lines: 1 };
+  if (signs !== undefined) return { block: { kind: "heading", level: signs.length, text: title(text ?? "") }, lines: 1 };
   return RULE.test(line) ? { block: { kind: "rule" }, lines: 1 } : undefined;
 }
 
+/** A heading's text without the signs that may close it. */
+function title(text: string): string {
+  let end = text.trimEnd().length;
+  while (end > 1 && text[end - 1] === "#") end -= 1;
+  return text.slice(0, end).trimEnd();
+}
+
 const INLINE =
-  /(`+)(?!`)([^\n]{1,2000}?[^`])\1(?!`)|(`)([^`\n])`|\*\*(?=\S)([^*\n]{1,2000})\*\*|(?<![\w*])\*(?=\S)([^*\n]{1,500})\*(?![\w*])|\[([^\]\n]{1,500})\]\((\S{1,2000}?)\)|(https?:\/\/[^\s<>"'`)\]]{1,2000})/g;
+  /(?<!`)(`+)(?!`)([^\n]{1,2000}?[^`])\1(?!`)|(`)([^`\n])`|\*\*(?=\S)([^*\n]{1,2000})\*\*|(?<![\w*])\*(?=\S)([^*\n]{1,500})\*(?![\w*])|\[([^\]\n]{1,500})\]\((\S{1,2000}?)\)|(https?:\/\/[^\s<>"'`)\]]{1,2000})/g;
 
 /** The pieces of a text that may hold line ends. */
 export function inlinesOf(text: string): Inline[] {

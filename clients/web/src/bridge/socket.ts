@@ -38,6 +38,7 @@ export class BridgeSocket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
   #heard = 0;
+  #asked = 0;
 
   /**
    * @param url where the socket is, `ws:` or `wss:`.
@@ -69,16 +70,18 @@ export class BridgeSocket {
       ws.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, { say: { case: "login", value: { token: this.token() } } })));
     ws.onmessage = (message: MessageEvent<ArrayBuffer>) => this.#take(new Uint8Array(message.data));
     ws.onclose = (event) => this.#closed(ws, event.code);
+    this.#heard = this.#asked = performance.now();
+    this.#listen();
   }
 
   /** Closes it for good, or until the next `connect`. */
   close(): void {
-    clearTimeout(this.#timer);
     const ws = this.#ws;
     if (ws !== undefined) {
       ws.close(1000);
       this.#closed(ws, 1000);
     }
+    clearTimeout(this.#timer); // also the one that was just set
     this.#state.set({ status: "closed" });
   }
 
@@ -107,21 +110,25 @@ export class BridgeSocket {
   #welcome(welcome: Welcome): void {
     this.#attempts = 0;
     this.#state.set({ status: "open", since: Date.now(), version: welcome.version });
-    this.#listen();
   }
 
-  /** A way that is cut in silence is noticed by silence. */
+  /**
+   * A way that is cut in silence is noticed by silence, also one that is just being made. It is asked first: a timer that comes late, as in a
+   * hidden tab or after a sleep, says nothing of the other end.
+   */
   #listen(): void {
     clearTimeout(this.#watch);
     this.#watch = setTimeout(() => {
-      const quiet = performance.now() - this.#heard;
-      if (quiet >= QUIET_MS + DEAD_MS) {
-        if (this.#ws !== undefined) this.#closed(this.#ws, 1006);
-        return;
-      }
-      // A call without a number is answered with an error: that is a sign of life.
-      if (quiet >= QUIET_MS)
+      const now = performance.now();
+      if (now - this.#heard >= QUIET_MS) {
+        if (this.#asked > this.#heard) {
+          if (this.#ws !== undefined) this.#closed(this.#ws, 1006);
+          return;
+        }
+        this.#asked = now;
+        // A call without a number is answered with an error: that is a sign of life.
         this.send(toBinary(ClientFrameSchema, create(ClientFrameSchema, { say: { case: "metrics", value: {} } })));
+      }
       this.#listen();
     }, DEAD_MS);
   }
