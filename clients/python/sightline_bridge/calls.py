@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sightline.transport import aio
 
 SERVICE = DESCRIPTOR.services_by_name["SessionService"]
+LARGE = {"list", "list_events", "search", "snapshot"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Method:
         path: as gRPC writes it.
         streams: its responses are many.
         lasts: it ends when something happens, which may be never; without its client it is for nobody.
+        large: its one response may be of a megabyte.
     """
 
     field: str
@@ -32,6 +34,7 @@ class Method:
     path: str
     streams: bool
     lasts: bool
+    large: bool
 
 
 def _methods() -> dict[str, Method]:
@@ -44,7 +47,7 @@ def _methods() -> dict[str, Method]:
             raise TypeError(f"{field.name} has two numbers in the contract")
         path = f"/{SERVICE.full_name}/{method.name}"
         streams = method.server_streaming
-        found[field.name] = Method(field.name, field.number, path, streams, streams or field.name == "wait")
+        found[field.name] = Method(field.name, field.number, path, streams, streams or field.name == "wait", field.name in LARGE)
     return found
 
 

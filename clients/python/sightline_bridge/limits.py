@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MAX_FRAME = 4 * 1024 * 1024  # bytes of one message from a client, as much as the server takes in one request; more closes with 1009
 MAX_CALLS = 1024  # under way at once on one socket
+MAX_LARGE = 8  # of them such with one response that may be large: it is held here until the socket takes it
 MAX_SOCKETS = 2000  # open at once
 BACKLOG = 1024  # connections that wait to be accepted
 MAX_BODY = 64 * 1024  # bytes of one HTTP request

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType
@@ -88,6 +88,7 @@ class Socket:
         self._version = version
         self._counts = counts
         self._open: dict[int, _Call] = {}
+        self._large = asyncio.Semaphore(limits.MAX_LARGE)
 
     async def serve(self) -> None:
         """Answers until the client goes."""
@@ -159,8 +160,9 @@ class Socket:
                 await self._end(number, end)
 
     async def _unary(self, number: int, method: Method, request: bytes) -> None:
-        answer = await self._calls.unary(method, request)
-        await self._send(self._form.response(number, method, answer))
+        async with self._large if method.large else nullcontext():
+            answer = await self._calls.unary(method, request)
+            await self._send(self._form.response(number, method, answer))
 
     async def _stream(self, number: int, call: _Call, method: Method, request: bytes) -> CallEnd:
         stream = self._calls.stream(method, request)

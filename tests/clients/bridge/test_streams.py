@@ -11,9 +11,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sightline.transport import aio
 from sightline.v1.bridge_pb2 import Cancel
-from sightline.v1.session_pb2 import Session
-from sightline.v1.session_service_pb2 import EndReason, GetRequest, SubscribeRequest, SubscribeResponse
+from sightline.v1.session_pb2 import Command, Session
+from sightline.v1.session_service_pb2 import (
+    CreateRequest,
+    EndReason,
+    GetRequest,
+    Header,
+    ListEventsRequest,
+    SubscribeRequest,
+    SubscribeResponse,
+)
+from sightline_bridge import limits
+from sightline_bridge.calls import Method
 from support.bridge import BINARY, JSON, Peer, RunningBridge
 from support.load import written
 from support.proxy import Proxy
@@ -235,6 +246,35 @@ async def test_a_call_is_cancelled_alone_while_nobody_reads(bridge: RunningBridg
                 readers[frame.call].take(frame.subscribe)
         assert ends == {1: "", 2: "", 3: "", victim: "CANCELLED"}
         assert all(reader.is_of(data) for reader in readers.values())
+
+
+async def test_large_answers_that_nobody_reads_are_not_fetched_and_small_calls_go_on(bridge: RunningBridge, tmp_path: Path) -> None:
+    flood, _ = await flooded(bridge, tmp_path, 12 * MB)
+    assert bridge.bridge.context is not None
+    calls, asked = bridge.bridge.context.calls, 0
+    unary = calls.unary
+
+    def counted(method: Method, request: bytes) -> aio.UnaryUnaryCall[bytes, bytes]:
+        nonlocal asked
+        asked += method.field == "list_events"
+        return unary(method, request)
+
+    calls.unary = counted  # type: ignore[method-assign]
+    async with bridge.connect() as peer:
+        for call in range(1, 401):
+            await peer.say(call, list_events=ListEventsRequest(session=flood.id, page_size=1000))
+        await peer.say(401, create=CreateRequest(name="small", command=Command(argv=["true"])))
+        await eventually_there(bridge, "small")  # it was taken up behind all of them
+        assert limits.MAX_LARGE <= asked < 200  # some were taken by the system's own buffers
+        answered = {(await peer.hear()).call for _ in range(401)}
+        assert answered == set(range(1, 402))
+
+
+async def eventually_there(bridge: RunningBridge, name: str) -> None:
+    async with bridge.client.subscribe("*", latest=True) as stream:
+        async for item in stream:
+            if isinstance(item, Header) and item.session.name == name:
+                return
 
 
 async def test_a_call_that_is_cancelled_in_the_same_breath_ends_and_leaves_its_number(bridge: RunningBridge) -> None:
