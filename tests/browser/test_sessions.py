@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 from sightline.v1.event_pb2 import Outcome, SessionState
 from support import probes
@@ -89,6 +91,17 @@ def test_a_session_is_created_and_stopped_by_the_keyboard(page: Page, place: Das
     made = place.client.get("made-here")
     assert list(made.argv) == ["sleep", "1000"]
     assert made.outcome == Outcome.OUTCOME_CANCELLED
+
+
+def test_who_begins_a_terminal_goes_on_typing_into_it(page: Page, place: Dashboard) -> None:
+    expect(page.get_by_role("searchbox", name="Filter sessions")).to_be_visible()
+    page.keyboard.press("n")
+    dialog = page.get_by_role("dialog", name="New session")
+    expect(dialog.get_by_label("Command line")).to_be_focused()
+    page.keyboard.type("cat")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("textbox", name=re.compile("^Terminal of cat"))).to_be_focused()
 
 
 def test_a_link_leads_to_a_session_and_its_view(visitor: Visitor, place: Dashboard) -> None:

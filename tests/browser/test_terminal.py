@@ -174,6 +174,25 @@ def test_what_is_on_the_screen_can_be_copied(visitor: Visitor, shell: Session) -
     holds(page, lambda: "\nto be copied\n" in page.evaluate("navigator.clipboard.readText()"))
 
 
+def test_all_of_a_screen_is_seen_whatever_the_height_of_the_window(page: Page, shell: Session) -> None:
+    def overhang() -> float:
+        return float(
+            page.evaluate(
+                """() => {
+                  const screen = document.querySelector(".xterm-screen");
+                  const stage = screen.closest("section").getBoundingClientRect();
+                  return screen.getBoundingClientRect().bottom - stage.bottom;
+                }"""
+            )
+        )
+
+    prompted(page)
+    for height in (*range(420, 520, 9), *range(520, 420, -7)):
+        page.set_viewport_size({"width": 1200, "height": height})
+        page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
+        assert overhang() <= 0, height
+
+
 def test_a_session_takes_the_size_of_the_view_where_that_is_wanted(page: Page, place: Dashboard, shell: Session) -> None:
     page.get_by_role("switch", name="Fit").click()
     holds(page, lambda: place.client.get(shell).terminal.columns > 80)

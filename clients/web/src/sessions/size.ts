@@ -3,7 +3,8 @@ import type { Size } from "./plan";
 
 const FONT_SIZE = 13; // pixels
 const LINE_HEIGHT = 1.2;
-const HEADS = 130; // pixels of the main area that are no terminal
+const ABOVE = 144; // pixels of the main area that are no terminal: heads, and the edge around it
+const BESIDE = 26; // pixels: the edge, and the bar that scrolls
 const LEAST: Size = { columns: 40, rows: 10 };
 const MOST: Size = { columns: 400, rows: 150 };
 
@@ -11,8 +12,8 @@ const MOST: Size = { columns: 400, rows: 150 };
 export function fitting(width: number, height: number, cell: number): Size {
   const within = (value: number, least: number, most: number) => Math.min(most, Math.max(least, Math.floor(value)));
   return {
-    columns: within(width / cell, LEAST.columns, MOST.columns),
-    rows: within((height - HEADS) / (FONT_SIZE * LINE_HEIGHT), LEAST.rows, MOST.rows),
+    columns: within((width - BESIDE) / cell, LEAST.columns, MOST.columns),
+    rows: within((height - ABOVE) / Math.ceil(FONT_SIZE * LINE_HEIGHT), LEAST.rows, MOST.rows),
   };
 }
 

@@ -13,6 +13,7 @@ import { themeOf, watchTheme } from "./theme";
 
 const FONT_SIZE = 13; // px
 const LEAST_FONT_SIZE = 8; // px: a screen that is still too large is scrolled
+const STEP = 0.5; // pixels of letters
 const SCROLLBACK = 10_000; // lines
 const PIECE = 16 * 1024; // bytes that the terminal takes without a break: 1 to 2 ms
 const CONTRAST = 4.5; // WCAG AA
@@ -176,15 +177,25 @@ export class Screen {
     const { room } = this;
     if (room === undefined) return;
     const now = terminal.options.fontSize ?? FONT_SIZE;
+    const scales = this.#wanted === undefined && this.#scaled && !this.options.pipes;
     let size = this.#wanted ?? FONT_SIZE;
-    if (this.#wanted === undefined && this.#scaled && !this.options.pipes) {
+    if (scales) {
       const largest = now * Math.min((room.columns + 0.99) / terminal.cols, (room.rows + 0.99) / terminal.rows);
-      size = Math.min(FONT_SIZE, Math.max(LEAST_FONT_SIZE, Math.floor(largest * 2) / 2));
+      size = Math.min(FONT_SIZE, Math.max(LEAST_FONT_SIZE, Math.floor(largest / STEP) * STEP));
     }
     if (now !== size) terminal.options.fontSize = size;
+    while (scales && size > LEAST_FONT_SIZE && !this.#holdsAll) {
+      size -= STEP; // a cell is whole pixels high, so that half a pixel more of letters can be one of each row
+      terminal.options.fontSize = size;
+    }
     const fits = this.options.pipes ? this.room : undefined;
     if (fits !== undefined) terminal.resize(fits.columns, fits.rows);
     for (const listener of this.#listeners) listener();
+  }
+
+  get #holdsAll(): boolean {
+    const { room, terminal } = this;
+    return room === undefined || (room.columns >= terminal.cols && room.rows >= terminal.rows);
   }
 
   /** The selection, or else what is on the screen, as text. */
