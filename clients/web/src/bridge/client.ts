@@ -69,6 +69,7 @@ export class BridgeClient {
    */
   async call<M extends Method>(method: M, request: RequestOf<M>, signal?: AbortSignal): Promise<ResponseOf<M>> {
     await this.ready(CONNECT_MS, signal);
+    if (signal?.aborted) throw new CallError(Code.CANCELLED, "cancelled", "CANCELLED");
     const answer: Promise<unknown> = new Promise((resolve, reject) => {
       const number = this.open(
         { case: method, value: request },

@@ -317,4 +317,16 @@ describe("a subscription that breaks", () => {
       "heartbeat",
     );
   });
+
+  test("whose handler fails ends, and says so", async () => {
+    const failed = new Promise((resolve) => process.once("uncaughtException", resolve));
+    const log = new Log(9);
+    const { told } = notes(log, {
+      onEntries: () => {
+        throw new Error("no");
+      },
+    });
+    await until(() => told.includes("end PAGE_FAILED"));
+    expect(await failed).toEqual(new Error("no"));
+  });
 });

@@ -18,12 +18,12 @@ import {
 } from "../gen/sightline/v1/session_service_pb";
 import type { BridgeClient } from "./client";
 import { type Entry, entriesOf } from "./entries";
-import { type CallError, Code } from "./errors";
+import { CallError, Code } from "./errors";
 import { takeTurns } from "./turns";
 
 /**
  * What a handler returns counts only when it is a promise, for one that needs longer: nothing more is told, and once the window is full no more
- * comes, until it is fulfilled. It must not be rejected.
+ * comes, until it is fulfilled. A handler that throws, or whose promise is rejected, ends the stream.
  */
 export type Taken = unknown;
 
@@ -119,7 +119,8 @@ export class Subscription {
     if (this.#cursors.size > 0 && this.#opening && !this.#isFixed()) this.#reset();
     const request = this.#cursors.size === 0 ? this.#request : this.#resumed();
     if (request !== this.#request && request.sessions.length === 0) {
-      return this.#finish(this.#request.untilCaughtUp ? EndReason.CAUGHT_UP : EndReason.ALL_ENDED); // all came but the end itself
+      this.#finish(this.#request.untilCaughtUp ? EndReason.CAUGHT_UP : EndReason.ALL_ENDED); // all came but the end itself
+      return;
     }
     const call = this.client.open(
       { case: "subscribe", value: request },
@@ -165,15 +166,37 @@ export class Subscription {
 
   #takeTurns(): void {
     takeTurns(() => {
-      const taken = this.#over ? undefined : this.#step();
+      let taken: Taken;
+      try {
+        taken = this.#over ? undefined : this.#step();
+      } catch (error) {
+        this.#fail();
+        throw error;
+      }
       if (taken instanceof Promise) {
-        void taken.then(() => this.#takeTurns());
+        taken.then(
+          () => this.#takeTurns(),
+          (error: unknown) => {
+            this.#fail();
+            throw error;
+          },
+        );
         return false;
       }
       this.#working = !this.#over && (this.#piece !== undefined || this.#queue.length > 0);
       if (!this.#working && !this.#over && this.#ended !== undefined) this.#judge(this.#ended.error);
       return this.#working;
     });
+  }
+
+  /** A handler has failed: what it was told is lost, and nothing more comes; whoever shows it has to say so. */
+  #fail(): void {
+    if (this.#over) return;
+    this.close();
+    this.handlers.onEnd?.(
+      new CallError(Code.INTERNAL, "the page failed to show what came: load it again", "PAGE_FAILED"),
+      EndReason.UNSPECIFIED,
+    );
   }
 
   /** Hands a piece over. */

@@ -15,12 +15,15 @@ let scheduled = false;
 channel.port1.onmessage = () => {
   scheduled = false;
   const until = performance.now() + SLICE_MS;
-  while (performance.now() < until) {
-    const worker = waiting.shift();
-    if (worker === undefined) return;
-    if (worker()) waiting.push(worker);
+  try {
+    while (performance.now() < until) {
+      const worker = waiting.shift();
+      if (worker === undefined) return;
+      if (worker()) waiting.push(worker);
+    }
+  } finally {
+    if (waiting.length > 0) schedule(); // also when one has thrown: the others have nothing to do with it
   }
-  if (waiting.length > 0) schedule();
 };
 
 function schedule(): void {

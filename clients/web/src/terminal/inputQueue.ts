@@ -89,6 +89,14 @@ export class InputQueue {
 
   async #work(): Promise<void> {
     this.#inFlight = true;
+    try {
+      await this.#sendAll();
+    } finally {
+      this.#inFlight = false;
+    }
+  }
+
+  async #sendAll(): Promise<void> {
     for (let piece = this.#next(); piece.length > 0; piece = this.#next()) {
       const problem = await this.#deliver(piece);
       if (this.#closed) return;
@@ -96,7 +104,6 @@ export class InputQueue {
       if (problem !== undefined) this.#say({ problem });
       if (problem !== undefined && problem !== UNKNOWN) this.drop(); // what follows a piece that is missing means something else
     }
-    this.#inFlight = false;
   }
 
   /** The next piece: all that was gathered, up to its size. */
@@ -121,7 +128,7 @@ export class InputQueue {
       try {
         return (await this.send(piece, id)) === Delivery.UNKNOWN ? UNKNOWN : undefined;
       } catch (error) {
-        if (!(error instanceof CallError)) throw error;
+        if (!(error instanceof CallError)) return `Not typed: ${error}`;
         if (!error.broken) return `Not typed: ${error.message}`;
         if (this.#closed) return undefined;
         if (this.around.now() - since > GIVE_UP_MS)
