@@ -28,5 +28,6 @@ What they measure:
 - `start`: a server with a large store
 - `stalled`: subscribers that never read
 - `bridge`: a WebSocket reader, idle sockets, what the bridge adds to a line's way
+- `clients`: those of other languages: throughput, and how soon they go on
 - `browser`: the dashboard in Chromium: first load, pixels, frames, long logs
 """

@@ -34,6 +34,7 @@ from benchmarks import (
     agents,
     bridge,
     browser,
+    clients,
     latency,
     output,
     page,
@@ -66,6 +67,7 @@ SUBJECTS: dict[str, Callable[[Run], AsyncIterator[Figure]]] = {
     "stalled": stalled.measure,
     "bridge": bridge.measure,
     "browser": browser.measure,
+    "clients": clients.measure,
 }
 PATIENCE = {True: 120.0, False: 900.0}  # seconds for one subject, quick or not: a hang must end
 PACKAGES = ("grpcio", "protobuf", "terminado", "tornado")

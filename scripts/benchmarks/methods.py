@@ -124,4 +124,12 @@ of the page's main thread: the longest by processor time, from the browser's own
 machine are in it. The long activity is made of messages; it is opened at its end and scrolled up by the wheel.
 """,
     ),
+    "clients": (
+        "Clients of other languages",
+        """
+Each client's harness (`tests/conformance/clients`) in a process of its own, before the same server. Throughput: a log that is there
+already, read to its end and counted, in rounds that take turns; the median. Resuming: the server is killed, is away for a third of
+a second, and from the moment it serves again it counts until the client has said the next line. A quick run builds no client.
+""",
+    ),
 }

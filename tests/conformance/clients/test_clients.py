@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import subprocess
-import sys
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conformance.clients.harness import Harness
+from conformance.clients.roster import BUILD_SECONDS, CLIENTS, Client
 from conformance.clients.stage import staged
 from support.server import ServerProcess
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-CLIENTS: dict[str, dict[str, Any]] = tomllib.loads((HERE / "clients.toml").read_text())
 SCENARIOS = {path.stem: json.loads(path.read_text()) for path in sorted((HERE / "scenarios").glob("*.json"))}
-BUILD_SECONDS = 600
+TEST_SECONDS = 600
+
+pytestmark = pytest.mark.timeout(BUILD_SECONDS + 60)  # the first test of a client builds it
 
 
-@pytest.fixture(scope="module", params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> tuple[str, list[str], Path]:
-    """A client that is built: its name, its harness, where it runs."""
-    described = CLIENTS[request.param]
-    missing = [program for program in described["needs"] if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"{request.param}: {' and '.join(missing)} is not on this machine")
-    cwd = ROOT / described["cwd"]
-    if described["build"]:
-        built = subprocess.run(described["build"], cwd=cwd, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
-        assert built.returncode == 0, built.stderr[-4000:] + built.stdout[-2000:]
-    return request.param, [word.format(python=sys.executable) for word in described["run"]], cwd
+@pytest.fixture(scope="module", params=CLIENTS.values(), ids=str)
+def client(request: pytest.FixtureRequest) -> Client:
+    """A client that is built."""
+    client: Client = request.param
+    if client.missing:
+        pytest.skip(f"{client.name}: {' and '.join(client.missing)} is not on this machine")
+    client.build()
+    return client
 
 
 @pytest.fixture(scope="session")
@@ -83,28 +74,25 @@ def server(scenario: str, certificate: tuple[Path, Path]) -> Iterator[ServerProc
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_client_does_what_the_scenario_says(
-    client: tuple[str, list[str], Path],
+    client: Client,
     scenario: str,
     server: ServerProcess,
     certificate: tuple[Path, Path],
     record_property: Callable[[str, object], None],
 ) -> None:
-    name, argv, cwd = client
-    record_property("client", name)
+    record_property("client", client.name)
     record_property("scenario", scenario)
     with tempfile.TemporaryDirectory(prefix="slc") as home:
-        environ = {**os.environ, "SIGHTLINE_HOME": home}  # nothing is found by chance
 
         async def play() -> None:
-            async with staged(server, Harness(argv, cwd, environ), certificate[0]) as stage:
+            async with staged(server, client.harness(Path(home)), certificate[0]) as stage:
                 for step in SCENARIOS[scenario]["steps"]:
                     await stage.do(step)
 
         asyncio.run(play())
 
 
-@pytest.mark.parametrize("client", [name for name, described in CLIENTS.items() if "test" in described], indirect=True)
-def test_what_a_client_promises_beyond_the_scenarios_is_tried_by_its_own_tests(client: tuple[str, list[str], Path]) -> None:
-    name, _, cwd = client
-    tried = subprocess.run(CLIENTS[name]["test"], cwd=cwd, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+@pytest.mark.parametrize("client", [one for one in CLIENTS.values() if one.argv_test], indirect=True, ids=str)
+def test_what_a_client_promises_beyond_the_scenarios_is_tried_by_its_own_tests(client: Client) -> None:
+    tried = subprocess.run(client.argv_test, cwd=client.cwd, capture_output=True, text=True, timeout=TEST_SECONDS, check=False)
     assert tried.returncode == 0, tried.stdout[-8000:] + tried.stderr[-2000:]

@@ -1,0 +1,71 @@
+"""The clients that are tried: what `clients.toml` says of them, and their harnesses, built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.clients.harness import Harness
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+BUILD_SECONDS = 900  # for everything that a language brings along, on a machine that has nothing of it yet
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client.
+
+    Attributes:
+        name: its language.
+        needs: programs that are needed to build and run it.
+        cwd: where that is done.
+        argv_build: builds its harness; empty: nothing is to be built.
+        argv_run: the harness.
+        argv_test: its own tests; empty: there are none beside the scenarios.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    cwd: Path
+    argv_build: tuple[str, ...]
+    argv_run: tuple[str, ...]
+    argv_test: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def missing(self) -> list[str]:
+        """What it needs and this machine does not have."""
+        return [program for program in self.needs if shutil.which(program) is None]
+
+    def build(self) -> None:
+        """Raises RuntimeError, saying what the tools said."""
+        if self.argv_build:
+            built = subprocess.run(
+                self.argv_build, cwd=self.cwd, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
+            )
+            if built.returncode != 0:
+                raise RuntimeError(f"{' '.join(self.argv_build)}: {built.stderr[-4000:]}{built.stdout[-2000:]}")
+
+    def harness(self, home: Path) -> Harness:
+        """It finds nothing by chance: its home is this one."""
+        return Harness(self.argv_run, self.cwd, {**os.environ, "SIGHTLINE_HOME": str(home)})
+
+
+def _read() -> dict[str, Client]:
+    found = {}
+    for name, said in tomllib.loads((HERE / "clients.toml").read_text()).items():
+        run = tuple(word.format(python=sys.executable) for word in said["run"])
+        found[name] = Client(name, tuple(said["needs"]), ROOT / said["cwd"], tuple(said["build"]), run, tuple(said.get("test", ())))
+    return found
+
+
+CLIENTS = _read()
+"""By name."""
