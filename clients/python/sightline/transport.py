@@ -27,6 +27,7 @@ MAX_SOCKET_PATH = 107  # bytes, on Linux
 FIRST_BACKOFF_MS = 100
 CONNECT_MS = 5_000  # for a connection to come up: a busy server that many return to at once needs more than a moment for each
 MAX_BACKOFF_MS = 1000
+MAX_LOCAL_BACKOFF_MS = FIRST_BACKOFF_MS  # knocking at a door of this machine costs next to nothing, and somebody waits behind it
 KEEPALIVE_MS = 30_000  # notices a dead machine; the server must tolerate pings this often (min_recv_ping_interval_without_data_ms)
 KEEPALIVE_TIMEOUT_MS = 10_000
 
@@ -36,7 +37,6 @@ OPTIONS = (
     ("grpc.max_receive_message_length", MAX_RECEIVE),
     ("grpc.initial_reconnect_backoff_ms", FIRST_BACKOFF_MS),
     ("grpc.min_reconnect_backoff_ms", CONNECT_MS),  # called so, it is how long an attempt may take, not when the next one comes
-    ("grpc.max_reconnect_backoff_ms", MAX_BACKOFF_MS),
     ("grpc.enable_http_proxy", 0),
     # Two clients of one process have a connection each, so that a slow stream of one never holds the other back.
     ("grpc.use_local_subchannel_pool", 1),
@@ -63,11 +63,18 @@ def open_channel(target: Target, options: Options = ()) -> aio.Channel:
     if target.address.startswith("unix:"):
         if len(os.fsencode(target.shown.removeprefix("unix:"))) > MAX_SOCKET_PATH:
             raise ServerNotFound(target.shown, f"a socket's path has at most {MAX_SOCKET_PATH} bytes")
-        return aio.insecure_channel(target.address, (*OPTIONS, *options))
-    if not target.tls:
-        return aio.insecure_channel(target.address, (*OPTIONS, *TCP_OPTIONS, *options))
+        return aio.insecure_channel(target.address, (*OPTIONS, *backoff(MAX_LOCAL_BACKOFF_MS), *options))
+    if not target.tls:  # then it is this machine
+        return aio.insecure_channel(target.address, (*OPTIONS, *TCP_OPTIONS, *backoff(MAX_LOCAL_BACKOFF_MS), *options))
     roots = target.ca.read_bytes() if target.ca else None
-    return aio.secure_channel(target.address, grpc.ssl_channel_credentials(roots), (*OPTIONS, *TCP_OPTIONS, *options))
+    return aio.secure_channel(
+        target.address, grpc.ssl_channel_credentials(roots), (*OPTIONS, *TCP_OPTIONS, *backoff(MAX_BACKOFF_MS), *options)
+    )
+
+
+def backoff(most: int) -> Options:
+    """How long at most, in milliseconds, until a server that is not there is looked for again."""
+    return (("grpc.max_reconnect_backoff_ms", most),)
 
 
 def open_stub(channel: aio.Channel) -> SessionServiceAsyncStub:
