@@ -14,6 +14,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.TlsChannelCredentials;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
@@ -54,6 +55,7 @@ public final class Client implements AutoCloseable {
         var builder = target.unix()
                 ? NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(target.address()), wire).overrideAuthority("localhost")
                         .eventLoopGroup(SOCKETS).channelType(NioDomainSocketChannel.class)
+                        .withOption(ChannelOption.SO_KEEPALIVE, null) // which such a socket does not know, and says so on stderr
                 : NettyChannelBuilder.forTarget("dns:///" + target.address(), wire).keepAliveTime(30, TimeUnit.SECONDS)
                         .keepAliveTimeout(10, TimeUnit.SECONDS);
         connection = builder.maxInboundMessageSize(MAX_RECEIVE).proxyDetector(address -> null).build();
@@ -66,9 +68,7 @@ public final class Client implements AutoCloseable {
     }
 
     /** A client of the server that the environment names: SIGHTLINE_TARGET, else the socket in SIGHTLINE_HOME, else in ~/.local/state/sightline. */
-    public static Client connect() throws IOException {
-        return connect(null, null, null);
-    }
+    public static Client connect() throws IOException { return connect(null, null, null); }
 
     /**
      * A client of a server.
@@ -95,36 +95,26 @@ public final class Client implements AutoCloseable {
     }
 
     /** Follows sessions until they are over, until {@link Subscription#close}, or until the current {@link io.grpc.Context} is done. */
-    public Subscription subscribe(SubscribeRequest request) {
-        return new Subscription(this, request);
-    }
+    public Subscription subscribe(SubscribeRequest request) { return new Subscription(this, request); }
 
     /** For stubs of your own, which throw gRPC's exceptions; the token is in it. */
-    public Channel channel() {
-        return channel;
-    }
+    public Channel channel() { return channel; }
 
     /** Ends what is under way. */
-    @Override
-    public void close() {
-        connection.shutdownNow();
-    }
+    @Override public void close() { connection.shutdownNow(); }
 
-    boolean closed() {
-        return connection.isShutdown();
-    }
+    boolean closed() { return connection.isShutdown(); }
 
-    void answered() {
-        reached = true;
-    }
+    void answered() { reached = true; }
 
     SightlineException judge(StatusRuntimeException error) {
         SightlineException said = SightlineException.of(error);
         if (said.code() != Status.Code.UNAVAILABLE || !said.reason().isEmpty() || reached) {
             return said;
         }
-        String message = "no Sightline server answers: start one with `sightline serve`, or set SIGHTLINE_TARGET: " + said.getMessage();
-        return new SightlineException(said.code(), "SERVER_NOT_FOUND", message, Map.of(), error);
+        String why = error.getCause() == null ? said.getMessage() : error.getCause().getMessage();
+        return new SightlineException(said.code(), "SERVER_NOT_FOUND",
+                "no Sightline server answers: start one with `sightline serve`, or set SIGHTLINE_TARGET: " + why, Map.of(), error);
     }
 
     /** Tries to connect again after a pause: gRPC's own pauses begin at 1 s, cannot be set, and can only be ended. */

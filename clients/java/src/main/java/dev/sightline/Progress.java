@@ -17,7 +17,7 @@ import dev.sightline.v1.SubscribeRequest;
 import dev.sightline.v1.SubscribeRequest.StartCase;
 import dev.sightline.v1.SubscribeResponse;
 import java.util.ArrayDeque;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -35,16 +35,20 @@ final class Progress {
             EnumSet.of(SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN);
 
     final SubscribeRequest given; // by the caller
-    private final boolean all;
-    private SubscribeRequest.Builder asked; // of the server; null: nothing yet
+    final boolean all;
+    private final List<String> sessions = new ArrayList<>(); // that are asked of the server
+    private boolean asked;
     private boolean opening; // the start is a moment, which the headers fix, and they are not complete: nothing is shown yet
     private final Deque<Message> items = new ArrayDeque<>();
-    private final Map<String, Place> places = new LinkedHashMap<>(); // by the id of the session
+    final Map<String, Place> places = new LinkedHashMap<>(); // by the id of the session
 
     /** How far one session is; a screen that is owed was promised and has not come. */
-    private static final class Place {
-        long epoch, seq;
+    static final class Place {
+        final long epoch;
+        long seq;
         boolean headed, caughtUp, screen, owed;
+
+        Place(long epoch) { this.epoch = epoch; }
     }
 
     Progress(SubscribeRequest given) {
@@ -54,41 +58,27 @@ final class Progress {
 
     /** What to ask the server now; null: nothing is left to come. */
     SubscribeRequest request() {
-        if (asked == null || opening || given.getStartCase() == StartCase.START_NOT_SET && places.isEmpty()) { // as at first
+        SubscribeRequest.Builder request = given.toBuilder();
+        if (!given.hasHeartbeatInterval() && (all || given.hasFilter())) { // only they move the position over what is hidden
+            request.setHeartbeatInterval(Duration.newBuilder().setSeconds(15));
+        }
+        if (!asked || opening || given.getStartCase() == StartCase.START_NOT_SET && places.isEmpty()) { // as at first
+            asked = true;
             opening = given.getSnapshot() || !EnumSet.of(StartCase.START_NOT_SET, StartCase.AFTER).contains(given.getStartCase());
-            asked = given.toBuilder();
+            sessions.clear();
+            sessions.addAll(given.getSessionsList());
             items.clear();
             places.clear();
-            if (!given.hasHeartbeatInterval() && (all || given.hasFilter())) { // only they move the position over what is hidden
-                asked.setHeartbeatInterval(Duration.newBuilder().setSeconds(15));
-            }
             given.getAfter().getCursorsList().forEach(this::move);
-            return asked.build();
+            return request.build();
         }
-        if (asked.getSessionsCount() == 0) {
-            return null;
-        }
-        return asked.setSnapshot(false).setAfter(Cursors.newBuilder().addAllCursors(cursors())).build();
+        request.clearSessions().addAllSessions(sessions).setSnapshot(false).setAfter(Cursors.newBuilder().addAllCursors(cursors()));
+        return sessions.isEmpty() ? null : request.build();
     }
 
     List<Cursor> cursors() {
         return places.entrySet().stream().map(known -> Cursor.newBuilder().setSessionId(known.getKey())
                 .setEpoch(known.getValue().epoch).setSeq(known.getValue().seq).build()).toList();
-    }
-
-    /** The session whose screen was promised and has not come; null: none. */
-    String owed() {
-        return places.entrySet().stream().filter(known -> known.getValue().owed).map(Map.Entry::getKey).findFirst().orElse(null);
-    }
-
-    /** There is no screen to be had. */
-    void excuse(String session) {
-        places.get(session).owed = false;
-    }
-
-    /** The session was deleted. False when the caller named it, so that its loss is an error. */
-    boolean forget(String session) {
-        return all && places.remove(session) != null;
     }
 
     /** Takes what came into the items that are to be shown. */
@@ -102,7 +92,7 @@ final class Progress {
             case HEARTBEAT -> items.add(response.getHeartbeat());
             default -> { } // none, or one of a newer contract
         }
-        opening = opening && !(response.hasHeader() && asked.getSessionsList().stream().allMatch(this::headed));
+        opening = opening && response.hasHeader() && !sessions.stream().allMatch(this::headed);
     }
 
     private boolean headed(String session) {
@@ -120,9 +110,9 @@ final class Progress {
         here.headed = true;
         here.screen = SCREENS.contains(session.getKind()) && !session.hasEndTime();
         here.owed = here.screen && given.getSnapshot();
-        drop(session.getId(), session.getName(), session.getName() + "@" + session.getHost());
+        sessions.removeAll(List.of(session.getId(), session.getName(), session.getName() + "@" + session.getHost()));
         if (!all) {
-            asked.addSessions(session.getId()); // its name may be another's by the time of a break
+            sessions.add(session.getId()); // its name may be another's by the time of a break
         }
     }
 
@@ -145,7 +135,7 @@ final class Progress {
         if (item instanceof Event event) {
             move(event.getSessionId(), 0, event.getSeq()).owed = false;
             if (event.hasCompleted()) {
-                drop(event.getSessionId());
+                sessions.remove(event.getSessionId());
             }
         } else if (item instanceof Snapshot screen) {
             move(screen.getSessionId(), 0, screen.getAsOfSeq()).owed = false;
@@ -155,7 +145,7 @@ final class Progress {
         } else if (item instanceof CaughtUp sign) {
             move(sign.getCursor()).caughtUp = true;
             if (given.getUntilCaughtUp()) {
-                drop(sign.getCursor().getSessionId());
+                sessions.remove(sign.getCursor().getSessionId());
             }
         } else if (item instanceof Heartbeat beat) {
             beat.getPositionsList().forEach(position -> move(position.getCursor()));
@@ -163,24 +153,12 @@ final class Progress {
         return item;
     }
 
-    private Place move(Cursor to) {
-        return move(to.getSessionId(), to.getEpoch(), to.getSeq());
-    }
+    private Place move(Cursor to) { return move(to.getSessionId(), to.getEpoch(), to.getSeq()); }
 
     /** The session's place, there or behind it; the epoch counts where the session is new. */
     private Place move(String session, long epoch, long seq) {
-        Place here = places.get(session);
-        if (here == null) {
-            places.put(session, here = new Place());
-            here.epoch = epoch;
-        }
+        Place here = places.computeIfAbsent(session, id -> new Place(epoch));
         here.seq = Math.max(here.seq, seq);
         return here;
-    }
-
-    /** Leaves a session out of what is asked for after a break. */
-    private void drop(String... words) {
-        List<String> left = asked.getSessionsList().stream().filter(name -> !Arrays.asList(words).contains(name)).toList();
-        asked.clearSessions().addAllSessions(left);
     }
 }

@@ -27,8 +27,7 @@ public final class SightlineException extends RuntimeException {
         Status status = error.getStatus();
         String message = status.getDescription() != null ? status.getDescription() : status.getCode().name();
         try {
-            var details = StatusProto.fromThrowable(error);
-            for (var detail : details.getDetailsList()) {
+            for (var detail : StatusProto.fromThrowable(error).getDetailsList()) {
                 if (detail.is(ErrorInfo.class)) {
                     ErrorInfo info = detail.unpack(ErrorInfo.class);
                     return new SightlineException(status.getCode(), info.getReason(), message, info.getMetadataMap(), error);
@@ -41,19 +40,13 @@ public final class SightlineException extends RuntimeException {
     }
 
     /** gRPC's name of what happened. */
-    public Status.Code code() {
-        return code;
-    }
+    public Status.Code code() { return code; }
 
     /** A word for programs that stays the same, such as SESSION_NOT_FOUND; empty: none was given. */
-    public String reason() {
-        return reason;
-    }
+    public String reason() { return reason; }
 
     /** The variables of the message, such as session. */
-    public Map<String, String> metadata() {
-        return metadata;
-    }
+    public Map<String, String> metadata() { return metadata; }
 
     /** Whether connection or server went away, so that the same may work at the server's next life. */
     boolean broken() {

@@ -43,19 +43,12 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
     }
 
     /** Has the reading thread call this once an outage, before it tries again. */
-    public Subscription onLost(Consumer<SightlineException> call) {
-        onLost = call;
-        return this;
-    }
+    public void onLost(Consumer<SightlineException> call) { onLost = call; }
 
-    @Override
-    public Iterator<Message> iterator() {
-        return this;
-    }
+    @Override public Iterator<Message> iterator() { return this; }
 
     /** Waits for the next item; false: the stream is over, or closed. Throws {@link SightlineException} for what trying again does not mend. */
-    @Override
-    public boolean hasNext() {
+    @Override public boolean hasNext() {
         while (!closed && !progress.ready()) {
             if (failed != null) {
                 throw failed;
@@ -71,8 +64,7 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
         return !closed;
     }
 
-    @Override
-    public Message next() {
+    @Override public Message next() {
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
@@ -80,18 +72,13 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
     }
 
     /** Why the stream is over; UNSPECIFIED while it is not. */
-    public EndReason end() {
-        return end;
-    }
+    public EndReason end() { return end; }
 
     /** Where to go on after what {@link #next} gave: for {@code SubscribeRequest.setAfter}, in another process, say. */
-    public List<Cursor> cursors() {
-        return progress.cursors();
-    }
+    public List<Cursor> cursors() { return progress.cursors(); }
 
     /** Lets go of the server at once. Any thread may call it, and again: a read that waits ends. */
-    @Override
-    public void close() {
+    @Override public void close() {
         closed = true;
         context.cancel(null);
     }
@@ -102,11 +89,12 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
             open(down ? server.withWaitForReady() : server);
             return;
         }
-        if (!stream.hasNext()) {
+        boolean more = stream.hasNext();
+        client.answered();
+        if (!more) {
             throw Status.UNAVAILABLE.withDescription("the stream broke off without its end").asRuntimeException();
         }
         SubscribeResponse response = stream.next();
-        client.answered();
         if (!response.hasEnd()) {
             down = false;
             pause = Client.FIRST_PAUSE;
@@ -118,9 +106,10 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
 
     private void open(SessionServiceBlockingStub server) {
         SubscribeRequest request = progress.request();
-        String owed = progress.owed();
-        if (owed != null) {
-            context.run(() -> fetch(server, owed));
+        var owed = progress.places.entrySet().stream().filter(known -> known.getValue().owed).findFirst();
+        if (owed.isPresent()) {
+            context.run(() -> fetch(server, owed.get().getKey()));
+            owed.get().getValue().owed = false; // it came, or there is none to be had
         } else if (request != null) {
             context.run(() -> stream = server.subscribe(request));
         } else { // everything came, only not the end
@@ -137,7 +126,6 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
                 throw error;
             }
         }
-        progress.excuse(session);
     }
 
     private void finish(EndReason reason) {
@@ -148,7 +136,7 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
     /** Returns when it is time to go on, after a pause where the stream broke; else it has failed. */
     private void mend(SightlineException error) {
         stream = null;
-        if (error.code() == Status.Code.NOT_FOUND && progress.forget(error.metadata().get("session"))) {
+        if (error.code() == Status.Code.NOT_FOUND && progress.all && progress.places.remove(error.metadata().get("session")) != null) {
             return; // it was deleted, and nobody named it
         } else if (!error.broken() || context.isCancelled() || client.closed() || Thread.currentThread().isInterrupted()) {
             failed = error;
