@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -42,8 +43,8 @@ class Client:
 
     @property
     def missing(self) -> list[str]:
-        """What it needs and this machine does not have."""
-        return [program for program in self.needs if shutil.which(program) is None]
+        """What it needs and this machine does not have, or has and cannot start, as a toolchain that was never chosen."""
+        return [program for program in self.needs if not works(program)]
 
     def build(self) -> None:
         """Raises RuntimeError, saying what the tools said."""
@@ -57,6 +58,15 @@ class Client:
     def harness(self, home: Path) -> Harness:
         """It finds nothing by chance: its home is this one."""
         return Harness(self.argv_run, self.cwd, {**os.environ, "SIGHTLINE_HOME": str(home)})
+
+
+@functools.cache
+def works(program: str) -> bool:
+    """Whether a program can be started here; it is asked for its version."""
+    if shutil.which(program) is None:
+        return False
+    word = "version" if program == "go" else "--version"
+    return subprocess.run([program, word], capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def _read() -> dict[str, Client]:

@@ -26,7 +26,7 @@ def client(request: pytest.FixtureRequest) -> Client:
     """A client that is built."""
     client: Client = request.param
     if client.missing:
-        pytest.skip(f"{client.name}: {' and '.join(client.missing)} is not on this machine")
+        pytest.skip(f"{client.name}: {' and '.join(client.missing)} is not on this machine, or does not start")
     client.build()
     return client
 
