@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -129,7 +130,9 @@ func (c *Client) judge(err error) error {
 			e.Reason, e.Metadata = info.Reason, info.Metadata
 		}
 	}
-	if e.Code == codes.Unavailable && e.Reason == "" && !c.reached.Load() {
+	if c.GetState() == connectivity.Shutdown {
+		e.Reason, e.Message = "CLIENT_CLOSED", "the client is closed: dial another one"
+	} else if e.Code == codes.Unavailable && e.Reason == "" && !c.reached.Load() {
 		e.Reason, e.Message = "SERVER_NOT_FOUND", "no Sightline server answers: start one with `sightline serve`, or set SIGHTLINE_TARGET: "+e.Message
 	}
 	return e

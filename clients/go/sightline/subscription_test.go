@@ -224,6 +224,23 @@ func TestToLeaveItInAnyWayLetsGoOfTheServerAndLeavesNoGoroutine(t *testing.T) {
 	}
 }
 
+func TestASubscriptionOfAClosedClientEnds(t *testing.T) {
+	path := socket(t)
+	stop := listen(t, "unix", path, &door{subscribe: func(_ *pb.SubscribeRequest, stream grpc.ServerStreamingServer[pb.SubscribeResponse]) error {
+		<-stream.Context().Done()
+		return nil
+	}})
+	defer stop()
+	client := dialed(t, "unix:"+path, Options{})
+	subscription := client.Subscribe(context.Background(), &pb.SubscribeRequest{Sessions: []string{"name"}})
+	time.AfterFunc(10*time.Millisecond, func() { client.Close() })
+	_, err := subscription.Recv()
+	var said *Error
+	if !errors.As(err, &said) || said.Reason != "CLIENT_CLOSED" {
+		t.Fatalf("%v", err)
+	}
+}
+
 func TestADeadlineEndsAPauseToo(t *testing.T) {
 	path := socket(t)
 	defer listen(t, "unix", path, &door{subscribe: func(*pb.SubscribeRequest, grpc.ServerStreamingServer[pb.SubscribeResponse]) error {
