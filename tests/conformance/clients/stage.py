@@ -136,6 +136,10 @@ class Stage:
         if last is not None:
             await self._harness.until(self._orders[of], is_over)
             assert holds(lines[-1], last), short(lines[-1])
+        if some:
+            await self._harness.until(
+                self._orders[of], lambda lines: is_over(lines) or all(any(holds(n, one) for n in lines) for one in some)
+            )
         got = [json_format.ParseDict(line["event"], Event()) for line in lines if "event" in line]
         if isinstance(events, str):
             kept = await asyncio.to_thread(self._log, events)
