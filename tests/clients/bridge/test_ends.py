@@ -86,7 +86,9 @@ async def test_pings_that_nobody_reads_the_answers_of_fill_no_memory(bridge: Run
             await peer.ws.ping(b"x" * 125)
         async with bridge.connect() as other:  # by the time it is answered, much of that has been read
             assert (await other.ask(1, list=ListRequest(page_size=1))).HasField("list")
-        assert wire_of(bridge).waiting <= waiting
+        assert (
+            wire_of(bridge).waiting < waiting + 10_000 * 125 // 2
+        )  # what the kernel takes of a flood moves by itself; answers would be 1.25 MB
 
 
 # --- the server goes and comes

@@ -244,12 +244,14 @@ def test_where_the_system_allows_no_more_watches_the_rest_goes_on(
 def test_when_the_kernel_drops_what_happened_that_is_said_and_it_goes_on(
     watched: Told, watcher: FileWatcher, tmp_path: Path
 ) -> None:
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
 
     def hold_up() -> None:
+        begun.set()
         stopped.wait(PATIENCE)
 
     watcher._ask(hold_up)
+    assert begun.wait(PATIENCE)
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for number in range(limit // 2 + 100):  # two events each: they do not merge
         (tmp_path / f"old/{number % 7}").touch()

@@ -103,7 +103,7 @@ def programs(directory: Path, *without: str) -> Path:
     directory.mkdir()
     for place in ("/usr/bin", "/bin"):
         for program in Path(place).iterdir():
-            if program.name not in without and not (directory / program.name).exists():
+            if program.name not in without and not (directory / program.name).is_symlink():
                 (directory / program.name).symlink_to(program)
     return directory
 
