@@ -134,7 +134,8 @@ function Jump({ seq, oldest, head, onSeek }: JumpProps) {
   const [text, setText] = useState<string>(); // while somebody writes
   const go = () => {
     const wanted = Number(text);
-    if (text && Number.isSafeInteger(wanted) && wanted !== seq) onSeek(Math.min(Math.max(wanted, oldest), head));
+    // Also when it is there just now: it may be passing by.
+    if (text && Number.isSafeInteger(wanted)) onSeek(Math.min(Math.max(wanted, oldest), head));
     setText(undefined);
   };
   return (
