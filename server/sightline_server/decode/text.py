@@ -61,7 +61,7 @@ class TextDecoder:
     @property
     def has_more(self) -> bool:
         """`end` would give something."""
-        return bool(self._stripper.is_holding or self.pending)
+        return bool(self._stripper.is_holding or self.pending or self._raw)  # the last: a character that an escape code cut
 
     @property
     def is_in_line(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Channel, Completed, Event, EventKind, Input
 from sightline.v1.session_pb2 import Cursor
@@ -179,6 +179,7 @@ async def write(sessions: Sessions, clock: SetClock, history: Sequence[Step]) ->
 
 
 @given(histories, wanted, st.booleans())
+@example([Step(notice("first"), NONE), Step(output(b"\xe2\x9c\x1b[31m", Channel.CHANNEL_STDERR, "stderr"), NONE)], None, False)
 def test_each_event_has_the_text_that_its_bytes_make_whole_and_a_resume_anywhere_goes_on_exactly_there(
     history: list[Step], request_filter: Filter | None, ended: bool
 ) -> None:
