@@ -38,10 +38,12 @@ class LoggedSession:
         self, session_id: str, number: int, committer: Committer, clock: Clock, *, epoch: int = EPOCH, closed: bool = False
     ) -> None:
         self.log = SessionLog(session_id, number, epoch, committer, clock, closed=closed)
+        self.number = number
+        self.name = session_id
         self.has_terminal = False
 
     def describe(self, *, followers: bool = True) -> Session:
-        return Session(id=self.log.session_id, head_seq=self.log.head_seq)
+        return Session(id=self.log.session_id, name=self.name, head_seq=self.log.head_seq)
 
     async def snapshot(self) -> Snapshot:
         return Snapshot(session_id=self.log.session_id, as_of_seq=self.log.head_seq)
@@ -57,19 +59,30 @@ class Sessions:
         self.on_join: set[object] = set()
         self.on_drain: set[object] = set()
         self._subjects: dict[str, LoggedSession] = {}
+        self._last_number = 0
 
-    def add(self, session_id: str) -> LoggedSession:
-        session = LoggedSession(session_id, len(self._subjects) + 1, self.committer, self.clock)
+    def add(self, session_id: str, name: str = "") -> LoggedSession:
+        session = LoggedSession(session_id, self.next_number, self.committer, self.clock)
+        self._last_number = session.number
+        session.name = name or session_id
         self._subjects[session_id] = session
         for tell in list(self.on_join):
             tell(session)  # type: ignore[operator]
         return session
 
+    @property
+    def next_number(self) -> int:
+        return self._last_number + 1
+
     def find(self, session: str) -> Subject:
-        try:
-            return self._subjects[session]
-        except KeyError:
-            raise SessionNotFound(session=session) from None
+        named = (subject for subject in reversed(self._subjects.values()) if subject.name == session)
+        found = self._subjects.get(session) or next(named, None)
+        if found is None:
+            raise SessionNotFound(session=session)
+        return found
+
+    def delete(self, session_id: str) -> None:
+        self._subjects.pop(session_id).log.forget()
 
     def live(self) -> Sequence[Subject]:
         return [subject for subject in self.all() if not subject.log.closed]

@@ -525,7 +525,7 @@ func (x Metric_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Metric_Kind.Descriptor instead.
 func (Metric_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{62, 0}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{64, 0}
 }
 
 // What to start or adopt.
@@ -2328,7 +2328,9 @@ type SubscribeRequest struct {
 	// unset: none.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,14,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
 	// With the view TEXT: leave the terminal's echo of what was typed through Sightline out.
-	OmitEcho      bool `protobuf:"varint,15,opt,name=omit_echo,json=omitEcho,proto3" json:"omit_echo,omitempty"`
+	OmitEcho bool `protobuf:"varint,15,opt,name=omit_echo,json=omitEcho,proto3" json:"omit_echo,omitempty"`
+	// How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+	Resume        *Resume `protobuf:"bytes,16,opt,name=resume,proto3" json:"resume,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2483,6 +2485,13 @@ func (x *SubscribeRequest) GetOmitEcho() bool {
 	return false
 }
 
+func (x *SubscribeRequest) GetResume() *Resume {
+	if x != nil {
+		return x.Resume
+	}
+	return nil
+}
+
 type isSubscribeRequest_Start interface {
 	isSubscribeRequest_Start()
 }
@@ -2515,6 +2524,153 @@ func (*SubscribeRequest_Tail) isSubscribeRequest_Start() {}
 
 func (*SubscribeRequest_AtTime) isSubscribeRequest_Start() {}
 
+// What a subscriber keeps to go on after a break as if there had been none: each event and each sign comes once.
+type Resume struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// That of the first header or heartbeat; 0: neither came.
+	Moment uint64 `protobuf:"varint,1,opt,name=moment,proto3" json:"moment,omitempty"`
+	// By the id of the session, from its header on. What comes changes it: `seq` is that of an event, `Gap.last_seq`, `Snapshot.as_of_seq` or the
+	// `seq` of a `CaughtUp` and of a heartbeat's position, and never goes back.
+	Places        map[string]*Place `protobuf:"bytes,2,rep,name=places,proto3" json:"places,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resume) Reset() {
+	*x = Resume{}
+	mi := &file_sightline_v1_session_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resume) ProtoMessage() {}
+
+func (x *Resume) ProtoReflect() protoreflect.Message {
+	mi := &file_sightline_v1_session_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resume.ProtoReflect.Descriptor instead.
+func (*Resume) Descriptor() ([]byte, []int) {
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Resume) GetMoment() uint64 {
+	if x != nil {
+		return x.Moment
+	}
+	return 0
+}
+
+func (x *Resume) GetPlaces() map[string]*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+// How far a subscriber is in one session, and what it was told of it.
+type Place struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The incarnation of the log.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The last event that came or will not come.
+	Seq uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// The word of `SubscribeRequest.sessions` that means it; empty: `*` does. The word may mean another session by now.
+	AskedAs string `protobuf:"bytes,3,opt,name=asked_as,json=askedAs,proto3" json:"asked_as,omitempty"`
+	// A snapshot of it is still to come: as the header said, or the last gap. An event or a snapshot ends it.
+	SnapshotDue bool `protobuf:"varint,4,opt,name=snapshot_due,json=snapshotDue,proto3" json:"snapshot_due,omitempty"`
+	// `CaughtUp` came.
+	CaughtUp bool `protobuf:"varint,5,opt,name=caught_up,json=caughtUp,proto3" json:"caught_up,omitempty"`
+	// `completed` came: nothing follows, also when the session is deleted meanwhile.
+	Completed     bool `protobuf:"varint,6,opt,name=completed,proto3" json:"completed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Place) Reset() {
+	*x = Place{}
+	mi := &file_sightline_v1_session_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Place) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Place) ProtoMessage() {}
+
+func (x *Place) ProtoReflect() protoreflect.Message {
+	mi := &file_sightline_v1_session_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Place.ProtoReflect.Descriptor instead.
+func (*Place) Descriptor() ([]byte, []int) {
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Place) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Place) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Place) GetAskedAs() string {
+	if x != nil {
+		return x.AskedAs
+	}
+	return ""
+}
+
+func (x *Place) GetSnapshotDue() bool {
+	if x != nil {
+		return x.SnapshotDue
+	}
+	return false
+}
+
+func (x *Place) GetCaughtUp() bool {
+	if x != nil {
+		return x.CaughtUp
+	}
+	return false
+}
+
+func (x *Place) GetCompleted() bool {
+	if x != nil {
+		return x.Completed
+	}
+	return false
+}
+
 // Events, or one sign. Never both.
 type SubscribeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2537,7 +2693,7 @@ type SubscribeResponse struct {
 
 func (x *SubscribeResponse) Reset() {
 	*x = SubscribeResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[26]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2549,7 +2705,7 @@ func (x *SubscribeResponse) String() string {
 func (*SubscribeResponse) ProtoMessage() {}
 
 func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[26]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2562,7 +2718,7 @@ func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{26}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SubscribeResponse) GetEvents() []*Event {
@@ -2685,14 +2841,18 @@ type Header struct {
 	// As it is now.
 	Session *Session `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// Where its events will start.
-	Cursor        *Cursor `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Cursor *Cursor `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// The same, to be kept in `Resume.places`.
+	Place *Place `protobuf:"bytes,3,opt,name=place,proto3" json:"place,omitempty"`
+	// When the stream began, in the server's own counting; for `Resume.moment`.
+	Moment        uint64 `protobuf:"varint,4,opt,name=moment,proto3" json:"moment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[27]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2864,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[27]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2877,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{27}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Header) GetSession() *Session {
@@ -2734,6 +2894,20 @@ func (x *Header) GetCursor() *Cursor {
 	return nil
 }
 
+func (x *Header) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *Header) GetMoment() uint64 {
+	if x != nil {
+		return x.Moment
+	}
+	return 0
+}
+
 // A session's events are all sent up to the head as it was at the start.
 type CaughtUp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2745,7 +2919,7 @@ type CaughtUp struct {
 
 func (x *CaughtUp) Reset() {
 	*x = CaughtUp{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[28]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2931,7 @@ func (x *CaughtUp) String() string {
 func (*CaughtUp) ProtoMessage() {}
 
 func (x *CaughtUp) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[28]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +2944,7 @@ func (x *CaughtUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaughtUp.ProtoReflect.Descriptor instead.
 func (*CaughtUp) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{28}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CaughtUp) GetCursor() *Cursor {
@@ -2794,14 +2968,16 @@ type Gap struct {
 	// Which kinds are missing; empty: all. Either way nothing of the range follows.
 	Kinds []EventKind `protobuf:"varint,5,rep,packed,name=kinds,proto3,enum=sightline.v1.EventKind" json:"kinds,omitempty"`
 	// How much of the log that was, in bytes; 0 where not known.
-	Bytes         uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes uint64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// A snapshot that stands for them follows.
+	SnapshotDue   bool `protobuf:"varint,7,opt,name=snapshot_due,json=snapshotDue,proto3" json:"snapshot_due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[29]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2813,7 +2989,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[29]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2826,7 +3002,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{29}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Gap) GetSessionId() string {
@@ -2871,20 +3047,29 @@ func (x *Gap) GetBytes() uint64 {
 	return 0
 }
 
+func (x *Gap) GetSnapshotDue() bool {
+	if x != nil {
+		return x.SnapshotDue
+	}
+	return false
+}
+
 // How far the stream is, and how far behind.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Now, by the server's clock.
 	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
 	// One for each session that can still bring something: under `*` an ended session is left out once all of it was sent.
-	Positions     []*Position `protobuf:"bytes,2,rep,name=positions,proto3" json:"positions,omitempty"`
+	Positions []*Position `protobuf:"bytes,2,rep,name=positions,proto3" json:"positions,omitempty"`
+	// As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+	Moment        uint64 `protobuf:"varint,3,opt,name=moment,proto3" json:"moment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[30]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2896,7 +3081,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[30]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2909,7 +3094,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{30}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Heartbeat) GetTime() *timestamppb.Timestamp {
@@ -2924,6 +3109,13 @@ func (x *Heartbeat) GetPositions() []*Position {
 		return x.Positions
 	}
 	return nil
+}
+
+func (x *Heartbeat) GetMoment() uint64 {
+	if x != nil {
+		return x.Moment
+	}
+	return 0
 }
 
 // How far a stream is in one session.
@@ -2941,7 +3133,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[31]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2953,7 +3145,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[31]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2966,7 +3158,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{31}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Position) GetCursor() *Cursor {
@@ -3001,7 +3193,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[32]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3013,7 +3205,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[32]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3026,7 +3218,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{32}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *End) GetReason() EndReason {
@@ -3059,7 +3251,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[33]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3071,7 +3263,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[33]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3084,7 +3276,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{33}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListEventsRequest) GetSession() string {
@@ -3146,7 +3338,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[34]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3158,7 +3350,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[34]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3171,7 +3363,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{34}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -3213,7 +3405,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[35]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3225,7 +3417,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[35]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3238,7 +3430,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{35}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SnapshotRequest) GetSession() string {
@@ -3259,7 +3451,7 @@ type SnapshotResponse struct {
 
 func (x *SnapshotResponse) Reset() {
 	*x = SnapshotResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[36]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3271,7 +3463,7 @@ func (x *SnapshotResponse) String() string {
 func (*SnapshotResponse) ProtoMessage() {}
 
 func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[36]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3284,7 +3476,7 @@ func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{36}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SnapshotResponse) GetSnapshot() *Snapshot {
@@ -3316,7 +3508,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[37]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3328,7 +3520,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[37]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3341,7 +3533,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{37}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SearchRequest) GetQuery() string {
@@ -3403,7 +3595,7 @@ type SearchHit struct {
 
 func (x *SearchHit) Reset() {
 	*x = SearchHit{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[38]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3415,7 +3607,7 @@ func (x *SearchHit) String() string {
 func (*SearchHit) ProtoMessage() {}
 
 func (x *SearchHit) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[38]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3428,7 +3620,7 @@ func (x *SearchHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchHit.ProtoReflect.Descriptor instead.
 func (*SearchHit) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{38}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SearchHit) GetSessionId() string {
@@ -3472,7 +3664,7 @@ type IndexedThrough struct {
 
 func (x *IndexedThrough) Reset() {
 	*x = IndexedThrough{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[39]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3484,7 +3676,7 @@ func (x *IndexedThrough) String() string {
 func (*IndexedThrough) ProtoMessage() {}
 
 func (x *IndexedThrough) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[39]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3497,7 +3689,7 @@ func (x *IndexedThrough) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexedThrough.ProtoReflect.Descriptor instead.
 func (*IndexedThrough) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{39}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *IndexedThrough) GetSessionId() string {
@@ -3530,7 +3722,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[40]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3542,7 +3734,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[40]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3555,7 +3747,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{40}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SearchResponse) GetHits() []*SearchHit {
@@ -3598,7 +3790,7 @@ type PublishRequest struct {
 
 func (x *PublishRequest) Reset() {
 	*x = PublishRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[41]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3610,7 +3802,7 @@ func (x *PublishRequest) String() string {
 func (*PublishRequest) ProtoMessage() {}
 
 func (x *PublishRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[41]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3623,7 +3815,7 @@ func (x *PublishRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRequest.ProtoReflect.Descriptor instead.
 func (*PublishRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{41}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PublishRequest) GetSession() string {
@@ -3667,7 +3859,7 @@ type PublishResponse struct {
 
 func (x *PublishResponse) Reset() {
 	*x = PublishResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[42]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3679,7 +3871,7 @@ func (x *PublishResponse) String() string {
 func (*PublishResponse) ProtoMessage() {}
 
 func (x *PublishResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[42]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3692,7 +3884,7 @@ func (x *PublishResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishResponse.ProtoReflect.Descriptor instead.
 func (*PublishResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{42}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PublishResponse) GetNextSequence() uint64 {
@@ -3728,7 +3920,7 @@ type AnswerRequest struct {
 
 func (x *AnswerRequest) Reset() {
 	*x = AnswerRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[43]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3932,7 @@ func (x *AnswerRequest) String() string {
 func (*AnswerRequest) ProtoMessage() {}
 
 func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[43]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3753,7 +3945,7 @@ func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerRequest.ProtoReflect.Descriptor instead.
 func (*AnswerRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{43}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AnswerRequest) GetSession() string {
@@ -3802,7 +3994,7 @@ type AnswerResponse struct {
 
 func (x *AnswerResponse) Reset() {
 	*x = AnswerResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[44]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3814,7 +4006,7 @@ func (x *AnswerResponse) String() string {
 func (*AnswerResponse) ProtoMessage() {}
 
 func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[44]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3827,7 +4019,7 @@ func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResponse.ProtoReflect.Descriptor instead.
 func (*AnswerResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{44}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AnswerResponse) GetSeq() uint64 {
@@ -3854,7 +4046,7 @@ type WaitRequest struct {
 
 func (x *WaitRequest) Reset() {
 	*x = WaitRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[45]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3866,7 +4058,7 @@ func (x *WaitRequest) String() string {
 func (*WaitRequest) ProtoMessage() {}
 
 func (x *WaitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[45]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3879,7 +4071,7 @@ func (x *WaitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitRequest.ProtoReflect.Descriptor instead.
 func (*WaitRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{45}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *WaitRequest) GetSession() string {
@@ -3925,7 +4117,7 @@ type WaitResponse struct {
 
 func (x *WaitResponse) Reset() {
 	*x = WaitResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[46]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3937,7 +4129,7 @@ func (x *WaitResponse) String() string {
 func (*WaitResponse) ProtoMessage() {}
 
 func (x *WaitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[46]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3950,7 +4142,7 @@ func (x *WaitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitResponse.ProtoReflect.Descriptor instead.
 func (*WaitResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{46}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *WaitResponse) GetTimedOut() bool {
@@ -3985,7 +4177,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[47]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3997,7 +4189,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[47]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4010,7 +4202,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{47}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ExplainRequest) GetSession() string {
@@ -4037,7 +4229,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[48]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4049,7 +4241,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[48]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4062,7 +4254,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{48}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ExplainResponse) GetState() *StateChanged {
@@ -4102,7 +4294,7 @@ type UsageRequest struct {
 
 func (x *UsageRequest) Reset() {
 	*x = UsageRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[49]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4114,7 +4306,7 @@ func (x *UsageRequest) String() string {
 func (*UsageRequest) ProtoMessage() {}
 
 func (x *UsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[49]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4127,7 +4319,7 @@ func (x *UsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageRequest.ProtoReflect.Descriptor instead.
 func (*UsageRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{49}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{51}
 }
 
 // What the logs take, in bytes.
@@ -4155,7 +4347,7 @@ type UsageResponse struct {
 
 func (x *UsageResponse) Reset() {
 	*x = UsageResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[50]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +4359,7 @@ func (x *UsageResponse) String() string {
 func (*UsageResponse) ProtoMessage() {}
 
 func (x *UsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[50]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +4372,7 @@ func (x *UsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageResponse.ProtoReflect.Descriptor instead.
 func (*UsageResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{50}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *UsageResponse) GetLogBytes() uint64 {
@@ -4254,7 +4446,7 @@ type RetentionLimits struct {
 
 func (x *RetentionLimits) Reset() {
 	*x = RetentionLimits{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[51]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4266,7 +4458,7 @@ func (x *RetentionLimits) String() string {
 func (*RetentionLimits) ProtoMessage() {}
 
 func (x *RetentionLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[51]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4279,7 +4471,7 @@ func (x *RetentionLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionLimits.ProtoReflect.Descriptor instead.
 func (*RetentionLimits) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{51}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RetentionLimits) GetMaxSessionBytes() uint64 {
@@ -4316,7 +4508,7 @@ type CollectRequest struct {
 
 func (x *CollectRequest) Reset() {
 	*x = CollectRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[52]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4328,7 +4520,7 @@ func (x *CollectRequest) String() string {
 func (*CollectRequest) ProtoMessage() {}
 
 func (x *CollectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[52]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4341,7 +4533,7 @@ func (x *CollectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectRequest.ProtoReflect.Descriptor instead.
 func (*CollectRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{52}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CollectRequest) GetLimits() *RetentionLimits {
@@ -4375,7 +4567,7 @@ type CollectResponse struct {
 
 func (x *CollectResponse) Reset() {
 	*x = CollectResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[53]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4387,7 +4579,7 @@ func (x *CollectResponse) String() string {
 func (*CollectResponse) ProtoMessage() {}
 
 func (x *CollectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[53]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4400,7 +4592,7 @@ func (x *CollectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CollectResponse.ProtoReflect.Descriptor instead.
 func (*CollectResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{53}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CollectResponse) GetBytes() uint64 {
@@ -4448,7 +4640,7 @@ type Directory struct {
 
 func (x *Directory) Reset() {
 	*x = Directory{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[54]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4460,7 +4652,7 @@ func (x *Directory) String() string {
 func (*Directory) ProtoMessage() {}
 
 func (x *Directory) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[54]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4473,7 +4665,7 @@ func (x *Directory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Directory.ProtoReflect.Descriptor instead.
 func (*Directory) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{54}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Directory) GetPath() string {
@@ -4517,7 +4709,7 @@ type WatchDirectoryRequest struct {
 
 func (x *WatchDirectoryRequest) Reset() {
 	*x = WatchDirectoryRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[55]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4721,7 @@ func (x *WatchDirectoryRequest) String() string {
 func (*WatchDirectoryRequest) ProtoMessage() {}
 
 func (x *WatchDirectoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[55]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4734,7 @@ func (x *WatchDirectoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchDirectoryRequest.ProtoReflect.Descriptor instead.
 func (*WatchDirectoryRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{55}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WatchDirectoryRequest) GetPath() string {
@@ -4570,7 +4762,7 @@ type WatchDirectoryResponse struct {
 
 func (x *WatchDirectoryResponse) Reset() {
 	*x = WatchDirectoryResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[56]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4582,7 +4774,7 @@ func (x *WatchDirectoryResponse) String() string {
 func (*WatchDirectoryResponse) ProtoMessage() {}
 
 func (x *WatchDirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[56]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4595,7 +4787,7 @@ func (x *WatchDirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchDirectoryResponse.ProtoReflect.Descriptor instead.
 func (*WatchDirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{56}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *WatchDirectoryResponse) GetDirectory() *Directory {
@@ -4618,7 +4810,7 @@ type UnwatchDirectoryRequest struct {
 
 func (x *UnwatchDirectoryRequest) Reset() {
 	*x = UnwatchDirectoryRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[57]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4630,7 +4822,7 @@ func (x *UnwatchDirectoryRequest) String() string {
 func (*UnwatchDirectoryRequest) ProtoMessage() {}
 
 func (x *UnwatchDirectoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[57]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4643,7 +4835,7 @@ func (x *UnwatchDirectoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnwatchDirectoryRequest.ProtoReflect.Descriptor instead.
 func (*UnwatchDirectoryRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{57}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *UnwatchDirectoryRequest) GetPath() string {
@@ -4669,7 +4861,7 @@ type UnwatchDirectoryResponse struct {
 
 func (x *UnwatchDirectoryResponse) Reset() {
 	*x = UnwatchDirectoryResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[58]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4681,7 +4873,7 @@ func (x *UnwatchDirectoryResponse) String() string {
 func (*UnwatchDirectoryResponse) ProtoMessage() {}
 
 func (x *UnwatchDirectoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[58]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4694,7 +4886,7 @@ func (x *UnwatchDirectoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnwatchDirectoryResponse.ProtoReflect.Descriptor instead.
 func (*UnwatchDirectoryResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{58}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{60}
 }
 
 // Nothing to say.
@@ -4706,7 +4898,7 @@ type ListDirectoriesRequest struct {
 
 func (x *ListDirectoriesRequest) Reset() {
 	*x = ListDirectoriesRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[59]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4718,7 +4910,7 @@ func (x *ListDirectoriesRequest) String() string {
 func (*ListDirectoriesRequest) ProtoMessage() {}
 
 func (x *ListDirectoriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[59]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4731,7 +4923,7 @@ func (x *ListDirectoriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDirectoriesRequest.ProtoReflect.Descriptor instead.
 func (*ListDirectoriesRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{59}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{61}
 }
 
 // The directories that are looked at.
@@ -4745,7 +4937,7 @@ type ListDirectoriesResponse struct {
 
 func (x *ListDirectoriesResponse) Reset() {
 	*x = ListDirectoriesResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[60]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4757,7 +4949,7 @@ func (x *ListDirectoriesResponse) String() string {
 func (*ListDirectoriesResponse) ProtoMessage() {}
 
 func (x *ListDirectoriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[60]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4770,7 +4962,7 @@ func (x *ListDirectoriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDirectoriesResponse.ProtoReflect.Descriptor instead.
 func (*ListDirectoriesResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{60}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListDirectoriesResponse) GetDirectories() []*Directory {
@@ -4789,7 +4981,7 @@ type MetricsRequest struct {
 
 func (x *MetricsRequest) Reset() {
 	*x = MetricsRequest{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[61]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4801,7 +4993,7 @@ func (x *MetricsRequest) String() string {
 func (*MetricsRequest) ProtoMessage() {}
 
 func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[61]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4814,7 +5006,7 @@ func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsRequest.ProtoReflect.Descriptor instead.
 func (*MetricsRequest) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{61}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{63}
 }
 
 // One measured value. Names, kinds and units are those of OpenMetrics.
@@ -4836,7 +5028,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[62]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4848,7 +5040,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[62]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4861,7 +5053,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{62}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Metric) GetName() string {
@@ -4910,7 +5102,7 @@ type MetricsResponse struct {
 
 func (x *MetricsResponse) Reset() {
 	*x = MetricsResponse{}
-	mi := &file_sightline_v1_session_service_proto_msgTypes[63]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4922,7 +5114,7 @@ func (x *MetricsResponse) String() string {
 func (*MetricsResponse) ProtoMessage() {}
 
 func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sightline_v1_session_service_proto_msgTypes[63]
+	mi := &file_sightline_v1_session_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4935,7 +5127,7 @@ func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsResponse.ProtoReflect.Descriptor instead.
 func (*MetricsResponse) Descriptor() ([]byte, []int) {
-	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{63}
+	return file_sightline_v1_session_service_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *MetricsResponse) GetMetrics() []*Metric {
@@ -5084,7 +5276,7 @@ const file_sightline_v1_session_service_proto_rawDesc = "" +
 	"\fmin_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vminInterval\x121\n" +
 	"\x15max_events_per_second\x18\x02 \x01(\rR\x12maxEventsPerSecond\x12\x1a\n" +
 	"\bcoalesce\x18\x03 \x01(\bR\bcoalesce\x123\n" +
-	"\ton_excess\x18\x04 \x01(\x0e2\x16.sightline.v1.OnExcessR\bonExcess\"\x91\x05\n" +
+	"\ton_excess\x18\x04 \x01(\x0e2\x16.sightline.v1.OnExcessR\bonExcess\"\xbf\x05\n" +
 	"\x10SubscribeRequest\x12\x1a\n" +
 	"\bsessions\x18\x01 \x03(\tR\bsessions\x12-\n" +
 	"\x05after\x18\x02 \x01(\v2\x15.sightline.v1.CursorsH\x00R\x05after\x12.\n" +
@@ -5101,8 +5293,22 @@ const file_sightline_v1_session_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\f \x01(\bR\bsnapshot\x12&\n" +
 	"\x0funtil_caught_up\x18\r \x01(\bR\runtilCaughtUp\x12H\n" +
 	"\x12heartbeat_interval\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12\x1b\n" +
-	"\tomit_echo\x18\x0f \x01(\bR\bomitEchoB\a\n" +
-	"\x05start\"\xec\x02\n" +
+	"\tomit_echo\x18\x0f \x01(\bR\bomitEcho\x12,\n" +
+	"\x06resume\x18\x10 \x01(\v2\x14.sightline.v1.ResumeR\x06resumeB\a\n" +
+	"\x05start\"\xaa\x01\n" +
+	"\x06Resume\x12\x16\n" +
+	"\x06moment\x18\x01 \x01(\x04R\x06moment\x128\n" +
+	"\x06places\x18\x02 \x03(\v2 .sightline.v1.Resume.PlacesEntryR\x06places\x1aN\n" +
+	"\vPlacesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.sightline.v1.PlaceR\x05value:\x028\x01\"\xa8\x01\n" +
+	"\x05Place\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x19\n" +
+	"\basked_as\x18\x03 \x01(\tR\aaskedAs\x12!\n" +
+	"\fsnapshot_due\x18\x04 \x01(\bR\vsnapshotDue\x12\x1b\n" +
+	"\tcaught_up\x18\x05 \x01(\bR\bcaughtUp\x12\x1c\n" +
+	"\tcompleted\x18\x06 \x01(\bR\tcompleted\"\xec\x02\n" +
 	"\x11SubscribeResponse\x12+\n" +
 	"\x06events\x18\x01 \x03(\v2\x13.sightline.v1.EventR\x06events\x12.\n" +
 	"\x06header\x18\x02 \x01(\v2\x14.sightline.v1.HeaderH\x00R\x06header\x124\n" +
@@ -5111,12 +5317,14 @@ const file_sightline_v1_session_service_proto_rawDesc = "" +
 	"\x03gap\x18\x05 \x01(\v2\x11.sightline.v1.GapH\x00R\x03gap\x127\n" +
 	"\theartbeat\x18\x06 \x01(\v2\x17.sightline.v1.HeartbeatH\x00R\theartbeat\x12%\n" +
 	"\x03end\x18\a \x01(\v2\x11.sightline.v1.EndH\x00R\x03endB\x06\n" +
-	"\x04sign\"g\n" +
+	"\x04sign\"\xaa\x01\n" +
 	"\x06Header\x12/\n" +
 	"\asession\x18\x01 \x01(\v2\x15.sightline.v1.SessionR\asession\x12,\n" +
-	"\x06cursor\x18\x02 \x01(\v2\x14.sightline.v1.CursorR\x06cursor\"8\n" +
+	"\x06cursor\x18\x02 \x01(\v2\x14.sightline.v1.CursorR\x06cursor\x12)\n" +
+	"\x05place\x18\x03 \x01(\v2\x13.sightline.v1.PlaceR\x05place\x12\x16\n" +
+	"\x06moment\x18\x04 \x01(\x04R\x06moment\"8\n" +
 	"\bCaughtUp\x12,\n" +
-	"\x06cursor\x18\x01 \x01(\v2\x14.sightline.v1.CursorR\x06cursor\"\xd2\x01\n" +
+	"\x06cursor\x18\x01 \x01(\v2\x14.sightline.v1.CursorR\x06cursor\"\xf5\x01\n" +
 	"\x03Gap\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x1b\n" +
@@ -5124,10 +5332,12 @@ const file_sightline_v1_session_service_proto_rawDesc = "" +
 	"\blast_seq\x18\x03 \x01(\x04R\alastSeq\x12/\n" +
 	"\x06reason\x18\x04 \x01(\x0e2\x17.sightline.v1.GapReasonR\x06reason\x12-\n" +
 	"\x05kinds\x18\x05 \x03(\x0e2\x17.sightline.v1.EventKindR\x05kinds\x12\x14\n" +
-	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\"q\n" +
+	"\x05bytes\x18\x06 \x01(\x04R\x05bytes\x12!\n" +
+	"\fsnapshot_due\x18\a \x01(\bR\vsnapshotDue\"\x89\x01\n" +
 	"\tHeartbeat\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x124\n" +
-	"\tpositions\x18\x02 \x03(\v2\x16.sightline.v1.PositionR\tpositions\"t\n" +
+	"\tpositions\x18\x02 \x03(\v2\x16.sightline.v1.PositionR\tpositions\x12\x16\n" +
+	"\x06moment\x18\x03 \x01(\x04R\x06moment\"t\n" +
 	"\bPosition\x12,\n" +
 	"\x06cursor\x18\x01 \x01(\v2\x14.sightline.v1.CursorR\x06cursor\x12\x1d\n" +
 	"\n" +
@@ -5346,7 +5556,7 @@ func file_sightline_v1_session_service_proto_rawDescGZIP() []byte {
 }
 
 var file_sightline_v1_session_service_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_sightline_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
+var file_sightline_v1_session_service_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_sightline_v1_session_service_proto_goTypes = []any{
 	(WatchFiles)(0),                  // 0: sightline.v1.WatchFiles
 	(Delivery)(0),                    // 1: sightline.v1.Delivery
@@ -5383,206 +5593,213 @@ var file_sightline_v1_session_service_proto_goTypes = []any{
 	(*Filter)(nil),                   // 32: sightline.v1.Filter
 	(*Pacing)(nil),                   // 33: sightline.v1.Pacing
 	(*SubscribeRequest)(nil),         // 34: sightline.v1.SubscribeRequest
-	(*SubscribeResponse)(nil),        // 35: sightline.v1.SubscribeResponse
-	(*Header)(nil),                   // 36: sightline.v1.Header
-	(*CaughtUp)(nil),                 // 37: sightline.v1.CaughtUp
-	(*Gap)(nil),                      // 38: sightline.v1.Gap
-	(*Heartbeat)(nil),                // 39: sightline.v1.Heartbeat
-	(*Position)(nil),                 // 40: sightline.v1.Position
-	(*End)(nil),                      // 41: sightline.v1.End
-	(*ListEventsRequest)(nil),        // 42: sightline.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),       // 43: sightline.v1.ListEventsResponse
-	(*SnapshotRequest)(nil),          // 44: sightline.v1.SnapshotRequest
-	(*SnapshotResponse)(nil),         // 45: sightline.v1.SnapshotResponse
-	(*SearchRequest)(nil),            // 46: sightline.v1.SearchRequest
-	(*SearchHit)(nil),                // 47: sightline.v1.SearchHit
-	(*IndexedThrough)(nil),           // 48: sightline.v1.IndexedThrough
-	(*SearchResponse)(nil),           // 49: sightline.v1.SearchResponse
-	(*PublishRequest)(nil),           // 50: sightline.v1.PublishRequest
-	(*PublishResponse)(nil),          // 51: sightline.v1.PublishResponse
-	(*AnswerRequest)(nil),            // 52: sightline.v1.AnswerRequest
-	(*AnswerResponse)(nil),           // 53: sightline.v1.AnswerResponse
-	(*WaitRequest)(nil),              // 54: sightline.v1.WaitRequest
-	(*WaitResponse)(nil),             // 55: sightline.v1.WaitResponse
-	(*ExplainRequest)(nil),           // 56: sightline.v1.ExplainRequest
-	(*ExplainResponse)(nil),          // 57: sightline.v1.ExplainResponse
-	(*UsageRequest)(nil),             // 58: sightline.v1.UsageRequest
-	(*UsageResponse)(nil),            // 59: sightline.v1.UsageResponse
-	(*RetentionLimits)(nil),          // 60: sightline.v1.RetentionLimits
-	(*CollectRequest)(nil),           // 61: sightline.v1.CollectRequest
-	(*CollectResponse)(nil),          // 62: sightline.v1.CollectResponse
-	(*Directory)(nil),                // 63: sightline.v1.Directory
-	(*WatchDirectoryRequest)(nil),    // 64: sightline.v1.WatchDirectoryRequest
-	(*WatchDirectoryResponse)(nil),   // 65: sightline.v1.WatchDirectoryResponse
-	(*UnwatchDirectoryRequest)(nil),  // 66: sightline.v1.UnwatchDirectoryRequest
-	(*UnwatchDirectoryResponse)(nil), // 67: sightline.v1.UnwatchDirectoryResponse
-	(*ListDirectoriesRequest)(nil),   // 68: sightline.v1.ListDirectoriesRequest
-	(*ListDirectoriesResponse)(nil),  // 69: sightline.v1.ListDirectoriesResponse
-	(*MetricsRequest)(nil),           // 70: sightline.v1.MetricsRequest
-	(*Metric)(nil),                   // 71: sightline.v1.Metric
-	(*MetricsResponse)(nil),          // 72: sightline.v1.MetricsResponse
-	nil,                              // 73: sightline.v1.CreateRequest.LabelsEntry
-	nil,                              // 74: sightline.v1.CreateRequest.EnvEntry
-	nil,                              // 75: sightline.v1.ListRequest.LabelsEntry
-	nil,                              // 76: sightline.v1.Metric.LabelsEntry
-	(*Agent)(nil),                    // 77: sightline.v1.Agent
-	(*Step)(nil),                     // 78: sightline.v1.Step
-	(*Command)(nil),                  // 79: sightline.v1.Command
-	(*Tmux)(nil),                     // 80: sightline.v1.Tmux
-	(*Screen)(nil),                   // 81: sightline.v1.Screen
-	(*Typescript)(nil),               // 82: sightline.v1.Typescript
-	(*Transcript)(nil),               // 83: sightline.v1.Transcript
-	(*Published)(nil),                // 84: sightline.v1.Published
-	(*Session)(nil),                  // 85: sightline.v1.Session
-	(SessionState)(0),                // 86: sightline.v1.SessionState
-	(SessionKind)(0),                 // 87: sightline.v1.SessionKind
-	(*Terminal)(nil),                 // 88: sightline.v1.Terminal
-	(*Error)(nil),                    // 89: sightline.v1.Error
-	(*durationpb.Duration)(nil),      // 90: google.protobuf.Duration
-	(*Cursor)(nil),                   // 91: sightline.v1.Cursor
-	(EventKind)(0),                   // 92: sightline.v1.EventKind
-	(Channel)(0),                     // 93: sightline.v1.Channel
-	(*timestamppb.Timestamp)(nil),    // 94: google.protobuf.Timestamp
-	(*Event)(nil),                    // 95: sightline.v1.Event
-	(*Snapshot)(nil),                 // 96: sightline.v1.Snapshot
-	(*StateChanged)(nil),             // 97: sightline.v1.StateChanged
+	(*Resume)(nil),                   // 35: sightline.v1.Resume
+	(*Place)(nil),                    // 36: sightline.v1.Place
+	(*SubscribeResponse)(nil),        // 37: sightline.v1.SubscribeResponse
+	(*Header)(nil),                   // 38: sightline.v1.Header
+	(*CaughtUp)(nil),                 // 39: sightline.v1.CaughtUp
+	(*Gap)(nil),                      // 40: sightline.v1.Gap
+	(*Heartbeat)(nil),                // 41: sightline.v1.Heartbeat
+	(*Position)(nil),                 // 42: sightline.v1.Position
+	(*End)(nil),                      // 43: sightline.v1.End
+	(*ListEventsRequest)(nil),        // 44: sightline.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),       // 45: sightline.v1.ListEventsResponse
+	(*SnapshotRequest)(nil),          // 46: sightline.v1.SnapshotRequest
+	(*SnapshotResponse)(nil),         // 47: sightline.v1.SnapshotResponse
+	(*SearchRequest)(nil),            // 48: sightline.v1.SearchRequest
+	(*SearchHit)(nil),                // 49: sightline.v1.SearchHit
+	(*IndexedThrough)(nil),           // 50: sightline.v1.IndexedThrough
+	(*SearchResponse)(nil),           // 51: sightline.v1.SearchResponse
+	(*PublishRequest)(nil),           // 52: sightline.v1.PublishRequest
+	(*PublishResponse)(nil),          // 53: sightline.v1.PublishResponse
+	(*AnswerRequest)(nil),            // 54: sightline.v1.AnswerRequest
+	(*AnswerResponse)(nil),           // 55: sightline.v1.AnswerResponse
+	(*WaitRequest)(nil),              // 56: sightline.v1.WaitRequest
+	(*WaitResponse)(nil),             // 57: sightline.v1.WaitResponse
+	(*ExplainRequest)(nil),           // 58: sightline.v1.ExplainRequest
+	(*ExplainResponse)(nil),          // 59: sightline.v1.ExplainResponse
+	(*UsageRequest)(nil),             // 60: sightline.v1.UsageRequest
+	(*UsageResponse)(nil),            // 61: sightline.v1.UsageResponse
+	(*RetentionLimits)(nil),          // 62: sightline.v1.RetentionLimits
+	(*CollectRequest)(nil),           // 63: sightline.v1.CollectRequest
+	(*CollectResponse)(nil),          // 64: sightline.v1.CollectResponse
+	(*Directory)(nil),                // 65: sightline.v1.Directory
+	(*WatchDirectoryRequest)(nil),    // 66: sightline.v1.WatchDirectoryRequest
+	(*WatchDirectoryResponse)(nil),   // 67: sightline.v1.WatchDirectoryResponse
+	(*UnwatchDirectoryRequest)(nil),  // 68: sightline.v1.UnwatchDirectoryRequest
+	(*UnwatchDirectoryResponse)(nil), // 69: sightline.v1.UnwatchDirectoryResponse
+	(*ListDirectoriesRequest)(nil),   // 70: sightline.v1.ListDirectoriesRequest
+	(*ListDirectoriesResponse)(nil),  // 71: sightline.v1.ListDirectoriesResponse
+	(*MetricsRequest)(nil),           // 72: sightline.v1.MetricsRequest
+	(*Metric)(nil),                   // 73: sightline.v1.Metric
+	(*MetricsResponse)(nil),          // 74: sightline.v1.MetricsResponse
+	nil,                              // 75: sightline.v1.CreateRequest.LabelsEntry
+	nil,                              // 76: sightline.v1.CreateRequest.EnvEntry
+	nil,                              // 77: sightline.v1.ListRequest.LabelsEntry
+	nil,                              // 78: sightline.v1.Resume.PlacesEntry
+	nil,                              // 79: sightline.v1.Metric.LabelsEntry
+	(*Agent)(nil),                    // 80: sightline.v1.Agent
+	(*Step)(nil),                     // 81: sightline.v1.Step
+	(*Command)(nil),                  // 82: sightline.v1.Command
+	(*Tmux)(nil),                     // 83: sightline.v1.Tmux
+	(*Screen)(nil),                   // 84: sightline.v1.Screen
+	(*Typescript)(nil),               // 85: sightline.v1.Typescript
+	(*Transcript)(nil),               // 86: sightline.v1.Transcript
+	(*Published)(nil),                // 87: sightline.v1.Published
+	(*Session)(nil),                  // 88: sightline.v1.Session
+	(SessionState)(0),                // 89: sightline.v1.SessionState
+	(SessionKind)(0),                 // 90: sightline.v1.SessionKind
+	(*Terminal)(nil),                 // 91: sightline.v1.Terminal
+	(*Error)(nil),                    // 92: sightline.v1.Error
+	(*durationpb.Duration)(nil),      // 93: google.protobuf.Duration
+	(*Cursor)(nil),                   // 94: sightline.v1.Cursor
+	(EventKind)(0),                   // 95: sightline.v1.EventKind
+	(Channel)(0),                     // 96: sightline.v1.Channel
+	(*timestamppb.Timestamp)(nil),    // 97: google.protobuf.Timestamp
+	(*Event)(nil),                    // 98: sightline.v1.Event
+	(*Snapshot)(nil),                 // 99: sightline.v1.Snapshot
+	(*StateChanged)(nil),             // 100: sightline.v1.StateChanged
 }
 var file_sightline_v1_session_service_proto_depIdxs = []int32{
-	73,  // 0: sightline.v1.CreateRequest.labels:type_name -> sightline.v1.CreateRequest.LabelsEntry
-	74,  // 1: sightline.v1.CreateRequest.env:type_name -> sightline.v1.CreateRequest.EnvEntry
-	77,  // 2: sightline.v1.CreateRequest.agent:type_name -> sightline.v1.Agent
-	78,  // 3: sightline.v1.CreateRequest.steps:type_name -> sightline.v1.Step
-	79,  // 4: sightline.v1.CreateRequest.command:type_name -> sightline.v1.Command
-	80,  // 5: sightline.v1.CreateRequest.tmux:type_name -> sightline.v1.Tmux
-	81,  // 6: sightline.v1.CreateRequest.screen:type_name -> sightline.v1.Screen
-	82,  // 7: sightline.v1.CreateRequest.typescript:type_name -> sightline.v1.Typescript
-	83,  // 8: sightline.v1.CreateRequest.transcript:type_name -> sightline.v1.Transcript
-	84,  // 9: sightline.v1.CreateRequest.published:type_name -> sightline.v1.Published
+	75,  // 0: sightline.v1.CreateRequest.labels:type_name -> sightline.v1.CreateRequest.LabelsEntry
+	76,  // 1: sightline.v1.CreateRequest.env:type_name -> sightline.v1.CreateRequest.EnvEntry
+	80,  // 2: sightline.v1.CreateRequest.agent:type_name -> sightline.v1.Agent
+	81,  // 3: sightline.v1.CreateRequest.steps:type_name -> sightline.v1.Step
+	82,  // 4: sightline.v1.CreateRequest.command:type_name -> sightline.v1.Command
+	83,  // 5: sightline.v1.CreateRequest.tmux:type_name -> sightline.v1.Tmux
+	84,  // 6: sightline.v1.CreateRequest.screen:type_name -> sightline.v1.Screen
+	85,  // 7: sightline.v1.CreateRequest.typescript:type_name -> sightline.v1.Typescript
+	86,  // 8: sightline.v1.CreateRequest.transcript:type_name -> sightline.v1.Transcript
+	87,  // 9: sightline.v1.CreateRequest.published:type_name -> sightline.v1.Published
 	0,   // 10: sightline.v1.CreateRequest.watch_files:type_name -> sightline.v1.WatchFiles
-	85,  // 11: sightline.v1.CreateResponse.session:type_name -> sightline.v1.Session
-	85,  // 12: sightline.v1.GetResponse.session:type_name -> sightline.v1.Session
-	86,  // 13: sightline.v1.ListRequest.states:type_name -> sightline.v1.SessionState
-	75,  // 14: sightline.v1.ListRequest.labels:type_name -> sightline.v1.ListRequest.LabelsEntry
-	85,  // 15: sightline.v1.ListResponse.sessions:type_name -> sightline.v1.Session
-	87,  // 16: sightline.v1.Candidate.kind:type_name -> sightline.v1.SessionKind
-	80,  // 17: sightline.v1.Candidate.tmux:type_name -> sightline.v1.Tmux
-	81,  // 18: sightline.v1.Candidate.screen:type_name -> sightline.v1.Screen
-	82,  // 19: sightline.v1.Candidate.typescript:type_name -> sightline.v1.Typescript
-	83,  // 20: sightline.v1.Candidate.transcript:type_name -> sightline.v1.Transcript
-	88,  // 21: sightline.v1.Candidate.terminal:type_name -> sightline.v1.Terminal
-	80,  // 22: sightline.v1.Candidate.pane:type_name -> sightline.v1.Tmux
+	88,  // 11: sightline.v1.CreateResponse.session:type_name -> sightline.v1.Session
+	88,  // 12: sightline.v1.GetResponse.session:type_name -> sightline.v1.Session
+	89,  // 13: sightline.v1.ListRequest.states:type_name -> sightline.v1.SessionState
+	77,  // 14: sightline.v1.ListRequest.labels:type_name -> sightline.v1.ListRequest.LabelsEntry
+	88,  // 15: sightline.v1.ListResponse.sessions:type_name -> sightline.v1.Session
+	90,  // 16: sightline.v1.Candidate.kind:type_name -> sightline.v1.SessionKind
+	83,  // 17: sightline.v1.Candidate.tmux:type_name -> sightline.v1.Tmux
+	84,  // 18: sightline.v1.Candidate.screen:type_name -> sightline.v1.Screen
+	85,  // 19: sightline.v1.Candidate.typescript:type_name -> sightline.v1.Typescript
+	86,  // 20: sightline.v1.Candidate.transcript:type_name -> sightline.v1.Transcript
+	91,  // 21: sightline.v1.Candidate.terminal:type_name -> sightline.v1.Terminal
+	83,  // 22: sightline.v1.Candidate.pane:type_name -> sightline.v1.Tmux
 	16,  // 23: sightline.v1.DiscoverResponse.candidates:type_name -> sightline.v1.Candidate
-	89,  // 24: sightline.v1.DiscoverResponse.problems:type_name -> sightline.v1.Error
+	92,  // 24: sightline.v1.DiscoverResponse.problems:type_name -> sightline.v1.Error
 	1,   // 25: sightline.v1.SendResponse.delivered:type_name -> sightline.v1.Delivery
-	88,  // 26: sightline.v1.ResizeRequest.terminal:type_name -> sightline.v1.Terminal
-	90,  // 27: sightline.v1.TerminateRequest.grace:type_name -> google.protobuf.Duration
-	85,  // 28: sightline.v1.TerminateResponse.session:type_name -> sightline.v1.Session
-	85,  // 29: sightline.v1.ReleaseResponse.session:type_name -> sightline.v1.Session
-	91,  // 30: sightline.v1.Cursors.cursors:type_name -> sightline.v1.Cursor
-	92,  // 31: sightline.v1.Filter.kinds:type_name -> sightline.v1.EventKind
-	93,  // 32: sightline.v1.Filter.channels:type_name -> sightline.v1.Channel
-	90,  // 33: sightline.v1.Pacing.min_interval:type_name -> google.protobuf.Duration
+	91,  // 26: sightline.v1.ResizeRequest.terminal:type_name -> sightline.v1.Terminal
+	93,  // 27: sightline.v1.TerminateRequest.grace:type_name -> google.protobuf.Duration
+	88,  // 28: sightline.v1.TerminateResponse.session:type_name -> sightline.v1.Session
+	88,  // 29: sightline.v1.ReleaseResponse.session:type_name -> sightline.v1.Session
+	94,  // 30: sightline.v1.Cursors.cursors:type_name -> sightline.v1.Cursor
+	95,  // 31: sightline.v1.Filter.kinds:type_name -> sightline.v1.EventKind
+	96,  // 32: sightline.v1.Filter.channels:type_name -> sightline.v1.Channel
+	93,  // 33: sightline.v1.Pacing.min_interval:type_name -> google.protobuf.Duration
 	3,   // 34: sightline.v1.Pacing.on_excess:type_name -> sightline.v1.OnExcess
 	30,  // 35: sightline.v1.SubscribeRequest.after:type_name -> sightline.v1.Cursors
 	31,  // 36: sightline.v1.SubscribeRequest.latest:type_name -> sightline.v1.Latest
-	94,  // 37: sightline.v1.SubscribeRequest.at_time:type_name -> google.protobuf.Timestamp
+	97,  // 37: sightline.v1.SubscribeRequest.at_time:type_name -> google.protobuf.Timestamp
 	32,  // 38: sightline.v1.SubscribeRequest.filter:type_name -> sightline.v1.Filter
 	2,   // 39: sightline.v1.SubscribeRequest.view:type_name -> sightline.v1.View
 	33,  // 40: sightline.v1.SubscribeRequest.pacing:type_name -> sightline.v1.Pacing
 	4,   // 41: sightline.v1.SubscribeRequest.on_slow:type_name -> sightline.v1.OnSlow
 	5,   // 42: sightline.v1.SubscribeRequest.on_gap:type_name -> sightline.v1.OnGap
-	90,  // 43: sightline.v1.SubscribeRequest.heartbeat_interval:type_name -> google.protobuf.Duration
-	95,  // 44: sightline.v1.SubscribeResponse.events:type_name -> sightline.v1.Event
-	36,  // 45: sightline.v1.SubscribeResponse.header:type_name -> sightline.v1.Header
-	96,  // 46: sightline.v1.SubscribeResponse.snapshot:type_name -> sightline.v1.Snapshot
-	37,  // 47: sightline.v1.SubscribeResponse.caught_up:type_name -> sightline.v1.CaughtUp
-	38,  // 48: sightline.v1.SubscribeResponse.gap:type_name -> sightline.v1.Gap
-	39,  // 49: sightline.v1.SubscribeResponse.heartbeat:type_name -> sightline.v1.Heartbeat
-	41,  // 50: sightline.v1.SubscribeResponse.end:type_name -> sightline.v1.End
-	85,  // 51: sightline.v1.Header.session:type_name -> sightline.v1.Session
-	91,  // 52: sightline.v1.Header.cursor:type_name -> sightline.v1.Cursor
-	91,  // 53: sightline.v1.CaughtUp.cursor:type_name -> sightline.v1.Cursor
-	6,   // 54: sightline.v1.Gap.reason:type_name -> sightline.v1.GapReason
-	92,  // 55: sightline.v1.Gap.kinds:type_name -> sightline.v1.EventKind
-	94,  // 56: sightline.v1.Heartbeat.time:type_name -> google.protobuf.Timestamp
-	40,  // 57: sightline.v1.Heartbeat.positions:type_name -> sightline.v1.Position
-	91,  // 58: sightline.v1.Position.cursor:type_name -> sightline.v1.Cursor
-	7,   // 59: sightline.v1.End.reason:type_name -> sightline.v1.EndReason
-	32,  // 60: sightline.v1.ListEventsRequest.filter:type_name -> sightline.v1.Filter
-	95,  // 61: sightline.v1.ListEventsResponse.events:type_name -> sightline.v1.Event
-	38,  // 62: sightline.v1.ListEventsResponse.gap:type_name -> sightline.v1.Gap
-	96,  // 63: sightline.v1.SnapshotResponse.snapshot:type_name -> sightline.v1.Snapshot
-	94,  // 64: sightline.v1.SearchRequest.from_time:type_name -> google.protobuf.Timestamp
-	94,  // 65: sightline.v1.SearchRequest.to_time:type_name -> google.protobuf.Timestamp
-	94,  // 66: sightline.v1.SearchHit.time:type_name -> google.protobuf.Timestamp
-	47,  // 67: sightline.v1.SearchResponse.hits:type_name -> sightline.v1.SearchHit
-	48,  // 68: sightline.v1.SearchResponse.indexed_through:type_name -> sightline.v1.IndexedThrough
-	95,  // 69: sightline.v1.PublishRequest.events:type_name -> sightline.v1.Event
-	86,  // 70: sightline.v1.WaitRequest.until:type_name -> sightline.v1.SessionState
-	90,  // 71: sightline.v1.WaitRequest.timeout:type_name -> google.protobuf.Duration
-	85,  // 72: sightline.v1.WaitResponse.session:type_name -> sightline.v1.Session
-	97,  // 73: sightline.v1.ExplainResponse.state:type_name -> sightline.v1.StateChanged
-	60,  // 74: sightline.v1.UsageResponse.limits:type_name -> sightline.v1.RetentionLimits
-	90,  // 75: sightline.v1.RetentionLimits.max_age:type_name -> google.protobuf.Duration
-	60,  // 76: sightline.v1.CollectRequest.limits:type_name -> sightline.v1.RetentionLimits
-	63,  // 77: sightline.v1.WatchDirectoryResponse.directory:type_name -> sightline.v1.Directory
-	63,  // 78: sightline.v1.ListDirectoriesResponse.directories:type_name -> sightline.v1.Directory
-	8,   // 79: sightline.v1.Metric.kind:type_name -> sightline.v1.Metric.Kind
-	76,  // 80: sightline.v1.Metric.labels:type_name -> sightline.v1.Metric.LabelsEntry
-	71,  // 81: sightline.v1.MetricsResponse.metrics:type_name -> sightline.v1.Metric
-	9,   // 82: sightline.v1.SessionService.Create:input_type -> sightline.v1.CreateRequest
-	11,  // 83: sightline.v1.SessionService.Get:input_type -> sightline.v1.GetRequest
-	13,  // 84: sightline.v1.SessionService.List:input_type -> sightline.v1.ListRequest
-	15,  // 85: sightline.v1.SessionService.Discover:input_type -> sightline.v1.DiscoverRequest
-	18,  // 86: sightline.v1.SessionService.Send:input_type -> sightline.v1.SendRequest
-	20,  // 87: sightline.v1.SessionService.Interrupt:input_type -> sightline.v1.InterruptRequest
-	22,  // 88: sightline.v1.SessionService.Resize:input_type -> sightline.v1.ResizeRequest
-	24,  // 89: sightline.v1.SessionService.Terminate:input_type -> sightline.v1.TerminateRequest
-	26,  // 90: sightline.v1.SessionService.Release:input_type -> sightline.v1.ReleaseRequest
-	28,  // 91: sightline.v1.SessionService.Delete:input_type -> sightline.v1.DeleteRequest
-	34,  // 92: sightline.v1.SessionService.Subscribe:input_type -> sightline.v1.SubscribeRequest
-	42,  // 93: sightline.v1.SessionService.ListEvents:input_type -> sightline.v1.ListEventsRequest
-	44,  // 94: sightline.v1.SessionService.Snapshot:input_type -> sightline.v1.SnapshotRequest
-	46,  // 95: sightline.v1.SessionService.Search:input_type -> sightline.v1.SearchRequest
-	50,  // 96: sightline.v1.SessionService.Publish:input_type -> sightline.v1.PublishRequest
-	52,  // 97: sightline.v1.SessionService.Answer:input_type -> sightline.v1.AnswerRequest
-	54,  // 98: sightline.v1.SessionService.Wait:input_type -> sightline.v1.WaitRequest
-	56,  // 99: sightline.v1.SessionService.Explain:input_type -> sightline.v1.ExplainRequest
-	58,  // 100: sightline.v1.SessionService.Usage:input_type -> sightline.v1.UsageRequest
-	61,  // 101: sightline.v1.SessionService.Collect:input_type -> sightline.v1.CollectRequest
-	64,  // 102: sightline.v1.SessionService.WatchDirectory:input_type -> sightline.v1.WatchDirectoryRequest
-	66,  // 103: sightline.v1.SessionService.UnwatchDirectory:input_type -> sightline.v1.UnwatchDirectoryRequest
-	68,  // 104: sightline.v1.SessionService.ListDirectories:input_type -> sightline.v1.ListDirectoriesRequest
-	70,  // 105: sightline.v1.SessionService.Metrics:input_type -> sightline.v1.MetricsRequest
-	10,  // 106: sightline.v1.SessionService.Create:output_type -> sightline.v1.CreateResponse
-	12,  // 107: sightline.v1.SessionService.Get:output_type -> sightline.v1.GetResponse
-	14,  // 108: sightline.v1.SessionService.List:output_type -> sightline.v1.ListResponse
-	17,  // 109: sightline.v1.SessionService.Discover:output_type -> sightline.v1.DiscoverResponse
-	19,  // 110: sightline.v1.SessionService.Send:output_type -> sightline.v1.SendResponse
-	21,  // 111: sightline.v1.SessionService.Interrupt:output_type -> sightline.v1.InterruptResponse
-	23,  // 112: sightline.v1.SessionService.Resize:output_type -> sightline.v1.ResizeResponse
-	25,  // 113: sightline.v1.SessionService.Terminate:output_type -> sightline.v1.TerminateResponse
-	27,  // 114: sightline.v1.SessionService.Release:output_type -> sightline.v1.ReleaseResponse
-	29,  // 115: sightline.v1.SessionService.Delete:output_type -> sightline.v1.DeleteResponse
-	35,  // 116: sightline.v1.SessionService.Subscribe:output_type -> sightline.v1.SubscribeResponse
-	43,  // 117: sightline.v1.SessionService.ListEvents:output_type -> sightline.v1.ListEventsResponse
-	45,  // 118: sightline.v1.SessionService.Snapshot:output_type -> sightline.v1.SnapshotResponse
-	49,  // 119: sightline.v1.SessionService.Search:output_type -> sightline.v1.SearchResponse
-	51,  // 120: sightline.v1.SessionService.Publish:output_type -> sightline.v1.PublishResponse
-	53,  // 121: sightline.v1.SessionService.Answer:output_type -> sightline.v1.AnswerResponse
-	55,  // 122: sightline.v1.SessionService.Wait:output_type -> sightline.v1.WaitResponse
-	57,  // 123: sightline.v1.SessionService.Explain:output_type -> sightline.v1.ExplainResponse
-	59,  // 124: sightline.v1.SessionService.Usage:output_type -> sightline.v1.UsageResponse
-	62,  // 125: sightline.v1.SessionService.Collect:output_type -> sightline.v1.CollectResponse
-	65,  // 126: sightline.v1.SessionService.WatchDirectory:output_type -> sightline.v1.WatchDirectoryResponse
-	67,  // 127: sightline.v1.SessionService.UnwatchDirectory:output_type -> sightline.v1.UnwatchDirectoryResponse
-	69,  // 128: sightline.v1.SessionService.ListDirectories:output_type -> sightline.v1.ListDirectoriesResponse
-	72,  // 129: sightline.v1.SessionService.Metrics:output_type -> sightline.v1.MetricsResponse
-	106, // [106:130] is the sub-list for method output_type
-	82,  // [82:106] is the sub-list for method input_type
-	82,  // [82:82] is the sub-list for extension type_name
-	82,  // [82:82] is the sub-list for extension extendee
-	0,   // [0:82] is the sub-list for field type_name
+	93,  // 43: sightline.v1.SubscribeRequest.heartbeat_interval:type_name -> google.protobuf.Duration
+	35,  // 44: sightline.v1.SubscribeRequest.resume:type_name -> sightline.v1.Resume
+	78,  // 45: sightline.v1.Resume.places:type_name -> sightline.v1.Resume.PlacesEntry
+	98,  // 46: sightline.v1.SubscribeResponse.events:type_name -> sightline.v1.Event
+	38,  // 47: sightline.v1.SubscribeResponse.header:type_name -> sightline.v1.Header
+	99,  // 48: sightline.v1.SubscribeResponse.snapshot:type_name -> sightline.v1.Snapshot
+	39,  // 49: sightline.v1.SubscribeResponse.caught_up:type_name -> sightline.v1.CaughtUp
+	40,  // 50: sightline.v1.SubscribeResponse.gap:type_name -> sightline.v1.Gap
+	41,  // 51: sightline.v1.SubscribeResponse.heartbeat:type_name -> sightline.v1.Heartbeat
+	43,  // 52: sightline.v1.SubscribeResponse.end:type_name -> sightline.v1.End
+	88,  // 53: sightline.v1.Header.session:type_name -> sightline.v1.Session
+	94,  // 54: sightline.v1.Header.cursor:type_name -> sightline.v1.Cursor
+	36,  // 55: sightline.v1.Header.place:type_name -> sightline.v1.Place
+	94,  // 56: sightline.v1.CaughtUp.cursor:type_name -> sightline.v1.Cursor
+	6,   // 57: sightline.v1.Gap.reason:type_name -> sightline.v1.GapReason
+	95,  // 58: sightline.v1.Gap.kinds:type_name -> sightline.v1.EventKind
+	97,  // 59: sightline.v1.Heartbeat.time:type_name -> google.protobuf.Timestamp
+	42,  // 60: sightline.v1.Heartbeat.positions:type_name -> sightline.v1.Position
+	94,  // 61: sightline.v1.Position.cursor:type_name -> sightline.v1.Cursor
+	7,   // 62: sightline.v1.End.reason:type_name -> sightline.v1.EndReason
+	32,  // 63: sightline.v1.ListEventsRequest.filter:type_name -> sightline.v1.Filter
+	98,  // 64: sightline.v1.ListEventsResponse.events:type_name -> sightline.v1.Event
+	40,  // 65: sightline.v1.ListEventsResponse.gap:type_name -> sightline.v1.Gap
+	99,  // 66: sightline.v1.SnapshotResponse.snapshot:type_name -> sightline.v1.Snapshot
+	97,  // 67: sightline.v1.SearchRequest.from_time:type_name -> google.protobuf.Timestamp
+	97,  // 68: sightline.v1.SearchRequest.to_time:type_name -> google.protobuf.Timestamp
+	97,  // 69: sightline.v1.SearchHit.time:type_name -> google.protobuf.Timestamp
+	49,  // 70: sightline.v1.SearchResponse.hits:type_name -> sightline.v1.SearchHit
+	50,  // 71: sightline.v1.SearchResponse.indexed_through:type_name -> sightline.v1.IndexedThrough
+	98,  // 72: sightline.v1.PublishRequest.events:type_name -> sightline.v1.Event
+	89,  // 73: sightline.v1.WaitRequest.until:type_name -> sightline.v1.SessionState
+	93,  // 74: sightline.v1.WaitRequest.timeout:type_name -> google.protobuf.Duration
+	88,  // 75: sightline.v1.WaitResponse.session:type_name -> sightline.v1.Session
+	100, // 76: sightline.v1.ExplainResponse.state:type_name -> sightline.v1.StateChanged
+	62,  // 77: sightline.v1.UsageResponse.limits:type_name -> sightline.v1.RetentionLimits
+	93,  // 78: sightline.v1.RetentionLimits.max_age:type_name -> google.protobuf.Duration
+	62,  // 79: sightline.v1.CollectRequest.limits:type_name -> sightline.v1.RetentionLimits
+	65,  // 80: sightline.v1.WatchDirectoryResponse.directory:type_name -> sightline.v1.Directory
+	65,  // 81: sightline.v1.ListDirectoriesResponse.directories:type_name -> sightline.v1.Directory
+	8,   // 82: sightline.v1.Metric.kind:type_name -> sightline.v1.Metric.Kind
+	79,  // 83: sightline.v1.Metric.labels:type_name -> sightline.v1.Metric.LabelsEntry
+	73,  // 84: sightline.v1.MetricsResponse.metrics:type_name -> sightline.v1.Metric
+	36,  // 85: sightline.v1.Resume.PlacesEntry.value:type_name -> sightline.v1.Place
+	9,   // 86: sightline.v1.SessionService.Create:input_type -> sightline.v1.CreateRequest
+	11,  // 87: sightline.v1.SessionService.Get:input_type -> sightline.v1.GetRequest
+	13,  // 88: sightline.v1.SessionService.List:input_type -> sightline.v1.ListRequest
+	15,  // 89: sightline.v1.SessionService.Discover:input_type -> sightline.v1.DiscoverRequest
+	18,  // 90: sightline.v1.SessionService.Send:input_type -> sightline.v1.SendRequest
+	20,  // 91: sightline.v1.SessionService.Interrupt:input_type -> sightline.v1.InterruptRequest
+	22,  // 92: sightline.v1.SessionService.Resize:input_type -> sightline.v1.ResizeRequest
+	24,  // 93: sightline.v1.SessionService.Terminate:input_type -> sightline.v1.TerminateRequest
+	26,  // 94: sightline.v1.SessionService.Release:input_type -> sightline.v1.ReleaseRequest
+	28,  // 95: sightline.v1.SessionService.Delete:input_type -> sightline.v1.DeleteRequest
+	34,  // 96: sightline.v1.SessionService.Subscribe:input_type -> sightline.v1.SubscribeRequest
+	44,  // 97: sightline.v1.SessionService.ListEvents:input_type -> sightline.v1.ListEventsRequest
+	46,  // 98: sightline.v1.SessionService.Snapshot:input_type -> sightline.v1.SnapshotRequest
+	48,  // 99: sightline.v1.SessionService.Search:input_type -> sightline.v1.SearchRequest
+	52,  // 100: sightline.v1.SessionService.Publish:input_type -> sightline.v1.PublishRequest
+	54,  // 101: sightline.v1.SessionService.Answer:input_type -> sightline.v1.AnswerRequest
+	56,  // 102: sightline.v1.SessionService.Wait:input_type -> sightline.v1.WaitRequest
+	58,  // 103: sightline.v1.SessionService.Explain:input_type -> sightline.v1.ExplainRequest
+	60,  // 104: sightline.v1.SessionService.Usage:input_type -> sightline.v1.UsageRequest
+	63,  // 105: sightline.v1.SessionService.Collect:input_type -> sightline.v1.CollectRequest
+	66,  // 106: sightline.v1.SessionService.WatchDirectory:input_type -> sightline.v1.WatchDirectoryRequest
+	68,  // 107: sightline.v1.SessionService.UnwatchDirectory:input_type -> sightline.v1.UnwatchDirectoryRequest
+	70,  // 108: sightline.v1.SessionService.ListDirectories:input_type -> sightline.v1.ListDirectoriesRequest
+	72,  // 109: sightline.v1.SessionService.Metrics:input_type -> sightline.v1.MetricsRequest
+	10,  // 110: sightline.v1.SessionService.Create:output_type -> sightline.v1.CreateResponse
+	12,  // 111: sightline.v1.SessionService.Get:output_type -> sightline.v1.GetResponse
+	14,  // 112: sightline.v1.SessionService.List:output_type -> sightline.v1.ListResponse
+	17,  // 113: sightline.v1.SessionService.Discover:output_type -> sightline.v1.DiscoverResponse
+	19,  // 114: sightline.v1.SessionService.Send:output_type -> sightline.v1.SendResponse
+	21,  // 115: sightline.v1.SessionService.Interrupt:output_type -> sightline.v1.InterruptResponse
+	23,  // 116: sightline.v1.SessionService.Resize:output_type -> sightline.v1.ResizeResponse
+	25,  // 117: sightline.v1.SessionService.Terminate:output_type -> sightline.v1.TerminateResponse
+	27,  // 118: sightline.v1.SessionService.Release:output_type -> sightline.v1.ReleaseResponse
+	29,  // 119: sightline.v1.SessionService.Delete:output_type -> sightline.v1.DeleteResponse
+	37,  // 120: sightline.v1.SessionService.Subscribe:output_type -> sightline.v1.SubscribeResponse
+	45,  // 121: sightline.v1.SessionService.ListEvents:output_type -> sightline.v1.ListEventsResponse
+	47,  // 122: sightline.v1.SessionService.Snapshot:output_type -> sightline.v1.SnapshotResponse
+	51,  // 123: sightline.v1.SessionService.Search:output_type -> sightline.v1.SearchResponse
+	53,  // 124: sightline.v1.SessionService.Publish:output_type -> sightline.v1.PublishResponse
+	55,  // 125: sightline.v1.SessionService.Answer:output_type -> sightline.v1.AnswerResponse
+	57,  // 126: sightline.v1.SessionService.Wait:output_type -> sightline.v1.WaitResponse
+	59,  // 127: sightline.v1.SessionService.Explain:output_type -> sightline.v1.ExplainResponse
+	61,  // 128: sightline.v1.SessionService.Usage:output_type -> sightline.v1.UsageResponse
+	64,  // 129: sightline.v1.SessionService.Collect:output_type -> sightline.v1.CollectResponse
+	67,  // 130: sightline.v1.SessionService.WatchDirectory:output_type -> sightline.v1.WatchDirectoryResponse
+	69,  // 131: sightline.v1.SessionService.UnwatchDirectory:output_type -> sightline.v1.UnwatchDirectoryResponse
+	71,  // 132: sightline.v1.SessionService.ListDirectories:output_type -> sightline.v1.ListDirectoriesResponse
+	74,  // 133: sightline.v1.SessionService.Metrics:output_type -> sightline.v1.MetricsResponse
+	110, // [110:134] is the sub-list for method output_type
+	86,  // [86:110] is the sub-list for method input_type
+	86,  // [86:86] is the sub-list for extension type_name
+	86,  // [86:86] is the sub-list for extension extendee
+	0,   // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_sightline_v1_session_service_proto_init() }
@@ -5612,7 +5829,7 @@ func file_sightline_v1_session_service_proto_init() {
 		(*SubscribeRequest_Tail)(nil),
 		(*SubscribeRequest_AtTime)(nil),
 	}
-	file_sightline_v1_session_service_proto_msgTypes[26].OneofWrappers = []any{
+	file_sightline_v1_session_service_proto_msgTypes[28].OneofWrappers = []any{
 		(*SubscribeResponse_Header)(nil),
 		(*SubscribeResponse_Snapshot)(nil),
 		(*SubscribeResponse_CaughtUp)(nil),
@@ -5626,7 +5843,7 @@ func file_sightline_v1_session_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sightline_v1_session_service_proto_rawDesc), len(file_sightline_v1_session_service_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   68,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -81,7 +81,7 @@ type SessionServiceClient interface {
 	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*ReleaseResponse, error)
 	// Forgets an ended session and its log. FAILED_PRECONDITION: it lives.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
-	// Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+	// Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
 	// NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
 	// INVALID_ARGUMENT: no session named, a kind or channel that is none.
 	Subscribe(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SubscribeResponse], error)
@@ -404,7 +404,7 @@ type SessionServiceServer interface {
 	Release(context.Context, *ReleaseRequest) (*ReleaseResponse, error)
 	// Forgets an ended session and its log. FAILED_PRECONDITION: it lives.
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
-	// Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+	// Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
 	// NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
 	// INVALID_ARGUMENT: no session named, a kind or channel that is none.
 	Subscribe(*SubscribeRequest, grpc.ServerStreamingServer[SubscribeResponse]) error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from sightline import errors
 from sightline.progress import Item, Progress
 from sightline.transport import aio
 from sightline.v1.session_pb2 import Cursor
-from sightline.v1.session_service_pb2 import End, EndReason, SnapshotRequest, SubscribeRequest, SubscribeResponse
+from sightline.v1.session_service_pb2 import End, EndReason, SubscribeRequest, SubscribeResponse
 
 if TYPE_CHECKING:
     from sightline.client import Client
@@ -33,14 +33,12 @@ class Subscription:
     A broken stream resumes by itself where it was: no event is lost or shown twice, and neither `Header` nor `CaughtUp` of a
     session comes again. A read that is cancelled (a timeout around it, say) loses nothing either: the next one resumes.
 
-    What a resume cannot know, it decides so:
-      * After the first header a session is followed by its id: another session that has its name by then is not mixed in.
-      * `latest`, `tail`, `at_time` and `snapshot` are asked again as they were until the headers, which fix their moment, are
-        there.
-      * Under `*` a session that had no header before the break has begun since, and is followed from its oldest kept event, also
-        with `latest`.
-      * `until_caught_up`: a session that was named and caught up is left out; others end at their head at the time of the resume.
-      * A screen that was promised and got lost on the way is asked for again.
+    What the server makes of it (see `Resume` in the contract):
+      * After its header a session is followed by its id: another session that has its name by then is not mixed in.
+      * For a session that had no header before the break `latest`, `tail`, `at_time`, `snapshot` mean the time of the resume; under
+        `*` one that has begun since is followed from its oldest kept event.
+      * `until_caught_up`: a session that was caught up is left out; others end at their head at the time of the resume.
+      * A screen that was promised and got lost on the way comes.
 
     As an async context manager, or by `aclose`, it lets go of the server at once; else when it is collected.
 
@@ -65,7 +63,6 @@ class Subscription:
         self._on_disconnect = on_disconnect
         self._on_reconnect = on_reconnect
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._responses: deque[SubscribeResponse] = deque()
         self._items: deque[Item] = deque()
         self._closed = False
         self._down = False
@@ -87,9 +84,11 @@ class Subscription:
     async def batches(self) -> AsyncIterator[SubscribeResponse]:
         """Whole responses, as the server sent them: up to 2 MiB of events, or one sign. For throughput."""
         while (response := await self._next()) is not None:
-            for item in items_of(response):
+            items = self._progress.items(response)
+            for item in items:
                 self._progress.advance(item)
-            yield response
+            if items:
+                yield response
 
     async def fill(self) -> bool:
         """Waits until there is an item to `pop`; False: the stream is over. For wrappers, which cross a thread once a response."""
@@ -97,7 +96,7 @@ class Subscription:
             response = await self._next()
             if response is None:
                 return False
-            self._items.extend(items_of(response))
+            self._items.extend(self._progress.items(response))
         return True
 
     def pop(self) -> Item | None:
@@ -121,9 +120,7 @@ class Subscription:
         await self.aclose()
 
     async def _next(self) -> SubscribeResponse | None:
-        while not self._responses:
-            if self._closed or self.end is not None:
-                return None
+        while not self._closed and self.end is None:
             try:
                 response = await self._read()
             except errors.SightlineError as error:
@@ -131,16 +128,15 @@ class Subscription:
                 continue
             if response is not None:
                 self._arrived(response)
-        return self._responses.popleft()
+                if not response.HasField("end"):
+                    return response
+        return None
 
     async def _read(self) -> SubscribeResponse | None:
-        """The next response; None when there was nothing left to ask for, or nobody asks any more."""
+        """The next response; None when nobody asks any more."""
         try:
-            if self._call is None:
-                await self._open()
-            if self._call is None:
-                return None
-            response = await self._call.read()
+            call = self._call or self._open()
+            response = await call.read()
         except aio.AioRpcError as error:
             raise self._client.judge(errors.from_rpc(error)) from None
         except asyncio.CancelledError:
@@ -155,30 +151,12 @@ class Subscription:
             raise errors.Unavailable("the stream broke off without its end", reason="STREAM_BROKEN")
         return response
 
-    async def _open(self) -> None:
-        for session_id in self._progress.owed():
-            await self._fetch_screen(session_id)
-        request = self._progress.request()
-        if request is None:
-            self.end = self._progress.end()
-            return
+    def _open(self) -> aio.UnaryStreamCall[SubscribeRequest, SubscribeResponse]:
         self._loop = asyncio.get_running_loop()
         # At first a server that is not there is an error at once; later it is waited for.
+        request = self._progress.request()
         self._call = self._client.stub.Subscribe(request, metadata=self._client.metadata, wait_for_ready=self._down)
-
-    async def _fetch_screen(self, session_id: str) -> None:
-        try:
-            answer = await self._client.stub.Snapshot(SnapshotRequest(session=session_id), metadata=self._client.metadata)
-        except aio.AioRpcError as raised:
-            error = errors.from_rpc(raised)
-            if isinstance(error, errors.Unavailable) and error.broken:
-                raise
-            self._progress.excuse(session_id)
-            return
-        response = SubscribeResponse(snapshot=answer.snapshot)
-        for shown in self._progress.receive(response):
-            self._responses.append(shown)
-        self._progress.advance(response.snapshot)  # the events before it are on the screen: they are not asked for
+        return self._call
 
     def _arrived(self, response: SubscribeResponse) -> None:
         self._client.reached = True
@@ -193,13 +171,10 @@ class Subscription:
             self._down = False
             if self._on_reconnect is not None:
                 self._on_reconnect()
-        self._responses.extend(self._progress.receive(response))
 
     async def _broken(self, error: errors.SightlineError) -> None:
         """Returns when it is time to try again; raises what trying again does not mend."""
         self._hang_up()
-        if isinstance(error, errors.NotFound) and self._progress.forget(error.metadata.get("session", "")):
-            return
         if not (self._resume and isinstance(error, errors.Unavailable) and error.broken):
             self._closed = True
             raise error
@@ -220,14 +195,6 @@ class Subscription:
         if self._call is not None:
             self._call.cancel()
             self._call = None
-
-
-def items_of(response: SubscribeResponse) -> Sequence[Item]:
-    """The events of a response, or its sign; nothing for a sign of a newer contract."""
-    if response.events:
-        return response.events
-    sign = response.WhichOneof("sign")
-    return () if sign is None else (getattr(response, sign),)
 
 
 def cancelled_by_us() -> bool:

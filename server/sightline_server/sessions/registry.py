@@ -195,6 +195,11 @@ class Registry:
             raise SessionNotFound(session=session if len(session) <= MAX_REPEATED else f"{session[:MAX_REPEATED]}...")
         return found
 
+    @property
+    def next_number(self) -> int:
+        """See `Directory`."""
+        return self._last_number + 1
+
     def live(self) -> Sequence[Session]:
         """All that have not ended."""
         return list(self._live.values())

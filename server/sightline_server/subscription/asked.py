@@ -57,6 +57,8 @@ def check_start(request: SubscribeRequest) -> None:
         raise BadField(field="after.cursors", problem="there are two for one session")
     if "" in named:
         raise BadField(field="after.cursors", problem="one has no session_id")
+    if "" in request.resume.places:
+        raise BadField(field="resume.places", problem="one has no session_id")
     if start == "at_time":
         nanoseconds_of("at_time", request.at_time)
 

@@ -15,6 +15,9 @@ class Subject(Protocol):
 
     log: SessionLog
 
+    number: int
+    """Sessions are numbered as they begin, from 1."""
+
     @property
     def has_terminal(self) -> bool:
         """It has a screen to begin with."""
@@ -34,6 +37,11 @@ class Directory(Protocol):
 
     draining: bool
     """The server is going down."""
+
+    @property
+    def next_number(self) -> int:
+        """That of the next session to begin."""
+        ...
 
     on_join: set[Callable[[Subject], None]]
     """Called for each session that is created from now on."""

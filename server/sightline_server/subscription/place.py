@@ -23,8 +23,9 @@ class Place(Lane):
         self.subject = subject
         self.target = subject.log.head_seq
         self.introduced = False
-        self.began = False
+        self.snapshot_due = False
         self.caught_up = False
+        self.told_caught_up = False
         self._joined_at = subject.log.bounds.end_offset
 
     def restart(self, seq: int) -> None:
@@ -51,7 +52,8 @@ class Later(NamedTuple):
         seq: the last event to regard as passed.
         head_seq: its last event.
         lag_bytes: of log between the two.
-        has_terminal: it has a screen to begin with.
+        snapshot_due: its screen comes first.
+        told_caught_up: the subscriber knows that it was sent all that was there at first.
     """
 
     session_id: str
@@ -59,7 +61,8 @@ class Later(NamedTuple):
     seq: int
     head_seq: int
     lag_bytes: int
-    has_terminal: bool
+    snapshot_due: bool
+    told_caught_up: bool
 
     def message(self) -> PositionMessage:
         """For a heartbeat."""
@@ -82,7 +85,8 @@ class Later(NamedTuple):
         return SubscribeResponse(caught_up=CaughtUp(cursor=cursor)).SerializeToString()
 
 
-def later(subject: Subject, seq: int, offset: int) -> Later:
-    """An ended session from behind `seq`, which ends at `offset`."""
-    log = subject.log
-    return Later(log.session_id, log.epoch, seq, log.head_seq, log.bounds.end_offset - offset, subject.has_terminal)
+def later(place: Place) -> Later:
+    """A place in an ended session, put off."""
+    log = place.log
+    lag_bytes = log.bounds.end_offset - place.offset
+    return Later(log.session_id, log.epoch, place.seq, log.head_seq, lag_bytes, place.snapshot_due, place.told_caught_up)

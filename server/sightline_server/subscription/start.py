@@ -12,6 +12,7 @@ from sightline_server.errors import CursorAhead, EpochChanged
 from sightline_server.log import record
 from sightline_server.log.session_log import NANOSECONDS, SessionLog
 from sightline_server.subscription.asked import nanoseconds_of
+from sightline_server.subscription.directory import Subject
 from sightline_server.subscription.filter import EntryFilter
 
 BLOCKS_AT_ONCE = 16  # that a search looks through before it lets others run
@@ -24,14 +25,28 @@ class Starts:
         self._request = request
         self._kind = request.WhichOneof("start")
         self._cursors = {cursor.session_id: cursor for cursor in request.after.cursors}
+        self._moment = request.resume.moment
+        self._resumed = {
+            session_id: Cursor(session_id=session_id, epoch=place.epoch, seq=place.seq)
+            for session_id, place in request.resume.places.items()
+        }
 
-    async def seq(self, log: SessionLog, entry_filter: EntryFilter | None) -> int:
+    async def seq(self, subject: Subject, entry_filter: EntryFilter | None) -> int:
         """The last entry to regard as passed, as of now.
 
         Raises:
             EpochChanged: the cursor belongs to another incarnation of the log.
             CursorAhead: the cursor is behind the log's end.
         """
+        log = subject.log
+        resumed = self._resumed.get(log.session_id)
+        if resumed is not None:
+            return check_cursor(resumed, log)
+        if self._moment and subject.number >= self._moment:  # began while the stream was broken
+            return log.bounds.oldest_seq - 1
+        return await self._asked(log, entry_filter)
+
+    async def _asked(self, log: SessionLog, entry_filter: EntryFilter | None) -> int:
         match self._kind:
             case "after":
                 cursor = self._cursors.get(log.session_id)

@@ -30,6 +30,7 @@ from sightline.v1.session_service_pb2 import (
     SubscribeResponse,
     View,
 )
+from sightline.v1.session_service_pb2 import Place as PlaceMessage
 
 from sightline_server.errors import EventsGone, SessionNotFound, SightlineError
 from sightline_server.subscription import filter as filters
@@ -68,6 +69,8 @@ class Subscription:
         self._directory = directory
         self._clock = clock
         self._everything = ALL in request.sessions
+        self._told = request.resume.places  # what the subscriber knows from before a break, by the id of the session
+        self._words: dict[str, str] = {}  # by which the request means a session, by its id
         self._max_lag = request.max_lag_bytes or DEFAULT_MAX_LAG_BYTES
         self._pacer = Pacer(request.pacing) if request.HasField("pacing") else None
         self._interval = max(MIN_HEARTBEAT_SECONDS, seconds_of("heartbeat_interval", request.heartbeat_interval))
@@ -85,6 +88,7 @@ class Subscription:
     async def responses(self) -> AsyncIterator[bytes]:
         """The stream: encoded `SubscribeResponse` messages. Ends after `end`."""
         self._directory.on_drain.add(self._woken.set)
+        self._moment = self._request.resume.moment or self._directory.next_number
         if self._everything:
             self._directory.on_join.add(self._join)
         try:
@@ -105,7 +109,7 @@ class Subscription:
     async def _introductions(self) -> AsyncIterator[bytes]:
         starts = Starts(self._request)
         seen: set[str] = set()  # also over both looks at all: a session that ended between them is among the ended ones too
-        first = self._directory.live() if self._everything else map(self._directory.find, self._request.sessions)
+        first = self._directory.live() if self._everything else self._named()
         headers = deque([header async for header in self._admitted(first, starts, seen)])
         while headers:
             yield headers.popleft()
@@ -113,26 +117,46 @@ class Subscription:
             async for header in self._admitted(self._directory.all(), starts, seen):
                 yield header
 
+    def _named(self) -> Iterator[Subject]:
+        """Those that the request names, each looked up when it is asked for; what it named before a break by its id."""
+        for session_id, told in self._told.items():
+            if not self._is_over(told):
+                yield self._directory.find(session_id)
+        known = {told.asked_as for told in self._told.values()}
+        for word in self._request.sessions:
+            if word not in known:
+                subject = self._directory.find(word)
+                self._words.setdefault(subject.log.session_id, word)
+                yield subject
+
+    def _is_over(self, told: PlaceMessage | None) -> bool:
+        return told is not None and (told.completed or (told.caught_up and self._request.until_caught_up))
+
     async def _admitted(self, subjects: Iterable[Subject], starts: Starts, seen: set[str]) -> AsyncIterator[bytes]:
-        """Finds each session's start, and gives its header, once."""
+        """Finds each session's start, and gives its header, unless the subscriber has it."""
         for count, subject in enumerate(subjects, 1):
             if self._directory.draining:
                 return
             session_id = subject.log.session_id
-            if session_id not in seen and session_id not in self._places:
+            told = self._told.get(session_id)
+            if session_id not in seen and session_id not in self._places and not self._is_over(told):
                 seen.add(session_id)
-                yield await self._admit(subject, starts)
+                place = await self._admit(subject, starts, told)
+                if not place.introduced:
+                    yield self._introduce(place)
             if count % SESSIONS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    async def _admit(self, subject: Subject, starts: Starts) -> bytes:
+    async def _admit(self, subject: Subject, starts: Starts, told: PlaceMessage | None) -> Place:
         place = self._place(subject, subject.log.head_seq)
-        place.restart(await starts.seq(subject.log, self._filter(subject)))
+        place.restart(await starts.seq(subject, self._filter(subject)))
+        if told is not None:
+            place.introduced, place.snapshot_due, place.told_caught_up = True, told.snapshot_due, told.caught_up
         if subject.log.closed:
-            self._later.append(later(subject, place.seq, place.offset))
+            self._later.append(later(place))
         else:
             self._follow(place)
-        return self._introduce(place)
+        return place
 
     def _join(self, subject: Subject) -> None:
         """A session that has begun just now."""
@@ -140,10 +164,14 @@ class Subscription:
             self._follow(self._place(subject, 0))
 
     def _place(self, subject: Subject, seq: int) -> Place:
+        place: Place
         if self._request.view == View.VIEW_TEXT:
             omit_echo = self._request.omit_echo
-            return TextPlace(subject, seq, self._filter(subject), self._wake, self._clock, omit_echo=omit_echo)
-        return Place(subject, seq, self._filter(subject), self._wake)
+            place = TextPlace(subject, seq, self._filter(subject), self._wake, self._clock, omit_echo=omit_echo)
+        else:
+            place = Place(subject, seq, self._filter(subject), self._wake)
+        place.snapshot_due = self._request.snapshot and subject.has_terminal
+        return place
 
     def _filter(self, subject: Subject) -> EntryFilter | None:
         wanted = self._request.filter
@@ -178,7 +206,8 @@ class Subscription:
 
     async def _stream(self) -> AsyncGenerator[bytes, None]:
         if self._request.HasField("heartbeat_interval"):
-            self._next_heartbeat = self._now() + self._interval
+            # With no session yet there is no header: only a heartbeat says that the stream has begun, and when.
+            self._next_heartbeat = self._now() + (self._interval if self._places or self._later else 0)
         while (reason := self._end()) is None:
             for response in self._signs_between():
                 yield response
@@ -235,16 +264,17 @@ class Subscription:
 
     def _open(self, ended: Later) -> Iterator[bytes]:
         """The turn of an ended session."""
-        if ended.seq < ended.head_seq or (self._request.snapshot and ended.has_terminal):
+        if ended.seq < ended.head_seq or ended.snapshot_due:
             subject = self._find_again(ended)
             if subject is not None:
                 self._opened = place = self._place(subject, ended.seq)
-                place.introduced = True
+                place.introduced, place.snapshot_due, place.told_caught_up = True, ended.snapshot_due, ended.told_caught_up
                 self._follow(place)
                 return
             if ended.seq < ended.head_seq:
                 yield self._gone(ended.gap())
-        yield ended.at_end()
+        if not ended.told_caught_up:
+            yield ended.at_end()
 
     def _find_again(self, ended: Later) -> Subject | None:
         with contextlib.suppress(SessionNotFound):
@@ -267,7 +297,8 @@ class Subscription:
         if not place.caught_up and place.seq >= place.target:
             place.caught_up = True
             self._behind -= 1
-            yield sign(SubscribeResponse(caught_up=CaughtUp(cursor=place.cursor())))
+            if not place.told_caught_up:
+                yield sign(SubscribeResponse(caught_up=CaughtUp(cursor=place.cursor())))
         self._go_on(place, moved=place.seq > before)
 
     def _taken(self, place: Place) -> list[bytes] | None:
@@ -289,11 +320,10 @@ class Subscription:
     async def _signs_before(self, place: Place) -> AsyncIterator[bytes]:
         if not place.introduced:
             yield self._introduce(place)
-        if not place.began:
-            place.began = True
-            if self._request.snapshot and place.subject.has_terminal:
-                for response in await self._snapshot(place):
-                    yield response
+        if place.snapshot_due:
+            place.snapshot_due = False
+            for response in await self._snapshot(place):
+                yield response
         gap = place.skip_gone()
         if gap is not None:
             yield self._gone(gap)
@@ -303,7 +333,11 @@ class Subscription:
 
     def _introduce(self, place: Place) -> bytes:
         place.introduced = True
-        return sign(SubscribeResponse(header=Header(session=place.subject.describe(followers=False), cursor=place.cursor())))
+        cursor = place.cursor()
+        told = PlaceMessage(epoch=cursor.epoch, seq=cursor.seq, snapshot_due=place.snapshot_due)
+        told.asked_as = self._words.get(cursor.session_id, "")
+        session = place.subject.describe(followers=False)
+        return sign(SubscribeResponse(header=Header(session=session, cursor=cursor, place=told, moment=self._moment)))
 
     def _gone(self, gap: Gap) -> bytes:
         if self._request.on_gap == OnGap.ON_GAP_FAIL:
@@ -331,7 +365,9 @@ class Subscription:
             signs.append(self._gone(gone))
         latest = place.log.head_seq if snapshot is None else snapshot.as_of_seq
         if latest > place.seq:
-            signs.append(sign(SubscribeResponse(gap=place.skip_to(latest, GapReason.GAP_REASON_SLOW))))
+            gap = place.skip_to(latest, GapReason.GAP_REASON_SLOW)
+            gap.snapshot_due = snapshot is not None
+            signs.append(sign(SubscribeResponse(gap=gap)))
         if snapshot is not None:
             signs.append(sign(SubscribeResponse(snapshot=snapshot)))
         return signs
@@ -398,4 +434,4 @@ class Subscription:
     def _heartbeats(self) -> Iterator[bytes]:
         self._next_heartbeat = self._now() + self._interval
         places = (place.message() for place in list(self._places.values()))
-        return heartbeats(chain(places, (ended.message() for ended in list(self._later))), self._clock())
+        return heartbeats(chain(places, (ended.message() for ended in list(self._later))), self._clock(), self._moment)

@@ -1,55 +1,74 @@
-"""What a subscription asks after a break and what it shows: against a log that follows the contract, cut at any message."""
+"""What a subscription asks after a break and what it shows: of the server's own streams, cut at any message."""
 
-from itertools import islice
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sightline.progress import Item, Progress
-from sightline.subscription import items_of
 from sightline.v1.event_pb2 import Event, EventKind
-from sightline.v1.session_pb2 import Cursor, SessionKind, Snapshot
+from sightline.v1.session_pb2 import Cursor, Session, Snapshot
 from sightline.v1.session_service_pb2 import (
     CaughtUp,
     Cursors,
     EndReason,
     Filter,
     Gap,
-    GapReason,
     Header,
     Heartbeat,
     Latest,
+    Place,
+    Position,
+    Resume,
     SubscribeRequest,
     SubscribeResponse,
 )
-from support.synthetic import EPOCH, Log, Service, growing
+from sightline_server.errors import SessionNotFound
+from support.growing import Plan, World
+from support.logs import EPOCH
 
 
-def follow(service: Service, request: SubscribeRequest, cuts: list[int]) -> tuple[list[Item], EndReason.ValueType | None]:
+def follow(world: World, request: SubscribeRequest, cuts: list[int]) -> tuple[list[Item], int | None]:
     """What is shown when each stream but the last breaks after so many messages."""
+    return asyncio.run(_follow(world, request, cuts))
+
+
+async def _follow(world: World, request: SubscribeRequest, cuts: list[int]) -> tuple[list[Item], int | None]:
+    await world.begin()
     progress = Progress(request)
     shown: list[Item] = []
-    for cut in [*cuts, None]:
-        asked = progress.request()
-        if asked is None:
-            return shown, progress.end().reason
-        copy = SubscribeRequest.FromString(asked.SerializeToString())
-        for response in islice(service.stream(copy), cut):
-            if response.HasField("end"):
-                return shown, response.end.reason
-            for passed in progress.receive(response):
-                for item in items_of(passed):
+    for cut in [*cuts, 1 << 30]:
+        left = cut
+        async with aclosing(world.stream(progress.request())) as stream:  # type: ignore[type-var]
+            async for response in stream:
+                if response.HasField("end"):
+                    return shown, response.end.reason
+                if not left:
+                    break
+                left -= 1
+                for item in progress.items(response):
                     progress.advance(item)
                     shown.append(item)
     return shown, None
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Log]:
+def plans(draw: st.DrawFn) -> list[Plan]:
     made = []
     for number in range(draw(st.integers(1, 3))):
         length = draw(st.integers(1, 12))
-        made.append(Log(f"id{number}", f"name{number}", length, head=draw(st.integers(0, length))))
+        made.append(Plan(f"name{number}", length, head=draw(st.integers(0, length)), has_terminal=draw(st.booleans())))
     return made
+
+
+def worlds(*, grows: bool = True) -> st.SearchStrategy[World]:
+    steps = st.lists(st.integers(1, 4), max_size=10)
+    return st.builds(World, plans(), batch=st.integers(1, 5), steps=steps, grows=st.just(grows))
+
+
+CUTS = st.lists(st.integers(0, 9), max_size=8)
 
 
 def seqs(items: list[Item], session_id: str) -> list[int]:
@@ -60,222 +79,197 @@ def starts(items: list[Item]) -> dict[str, int]:
     return {item.cursor.session_id: item.cursor.seq for item in items if isinstance(item, Header)}
 
 
-CUTS = st.lists(st.integers(0, 9), max_size=8)
-STEPS = st.lists(st.integers(1, 4), max_size=10)
+def ids(world: World) -> list[str]:
+    return sorted(plan.session_id for plan in world.plans)
 
 
-def check_shown_once(items: list[Item], some: list[Log]) -> None:
+def names(world: World) -> list[str]:
+    return [plan.name for plan in world.plans]
+
+
+def check_shown_once(items: list[Item], world: World) -> None:
     """Each session has one header, first; its events follow from there to its end, without holes; one caught_up."""
-    headers = [item.session.id for item in items if isinstance(item, Header)]
-    assert sorted(headers) == sorted(log.session_id for log in some)
+    assert sorted(item.session.id for item in items if isinstance(item, Header)) == ids(world)
     caught_up = [item.cursor.session_id for item in items if isinstance(item, CaughtUp)]
     assert len(caught_up) == len(set(caught_up))
-    for log in some:
-        assert seqs(items, log.session_id) == list(range(starts(items)[log.session_id] + 1, log.length + 1))
+    for plan in world.plans:
+        assert seqs(items, plan.session_id) == list(range(starts(items)[plan.session_id] + 1, plan.length + 1))
 
 
-@given(logs(), st.integers(1, 5), CUTS, STEPS)
-def test_every_event_is_shown_once_from_the_oldest_whatever_breaks(
-    some: list[Log], batch: int, cuts: list[int], steps: list[int]
-) -> None:
-    service = Service(some, batch, growing(some, steps))
-    shown, end = follow(service, SubscribeRequest(sessions=[log.name for log in some]), cuts)
-    check_shown_once(shown, some)
+@given(worlds(), CUTS)
+@settings(deadline=None)
+def test_every_event_is_shown_once_from_the_oldest_whatever_breaks(world: World, cuts: list[int]) -> None:
+    shown, end = follow(world, SubscribeRequest(sessions=names(world)), cuts)
+    check_shown_once(shown, world)
     assert set(starts(shown).values()) == {0}
     assert end == EndReason.END_REASON_ALL_ENDED
 
 
-@given(logs(), st.integers(1, 5), CUTS, STEPS, st.integers(0, 5))
-def test_a_relative_start_means_one_moment_whatever_breaks(
-    some: list[Log], batch: int, cuts: list[int], steps: list[int], tail: int
-) -> None:
-    heads = {log.session_id: log.head for log in some}
-    service = Service(some, batch, growing(some, steps))
-    shown, _ = follow(service, SubscribeRequest(sessions=[log.session_id for log in some], tail=tail), cuts)
-    check_shown_once(shown, some)
+@given(worlds(), CUTS, st.integers(0, 5))
+@settings(deadline=None)
+def test_a_relative_start_is_fixed_by_the_header_whatever_breaks(world: World, cuts: list[int], tail: int) -> None:
+    heads = {plan.session_id: plan.head for plan in world.plans}
+    shown, _ = follow(world, SubscribeRequest(sessions=ids(world), tail=tail), cuts)
+    check_shown_once(shown, world)
     for session_id, start in starts(shown).items():
         assert start >= max(0, heads[session_id] - tail)
-    for request in service.seen:
-        # Once a start is fixed it is never asked for again, and before that nothing else is.
-        assert request.WhichOneof("start") == ("tail" if request.tail or not request.after.cursors else "after")
 
 
-@given(logs(), st.integers(1, 5), CUTS, STEPS)
-def test_latest_of_all_sessions_brings_later_sessions_whole_and_earlier_ones_from_their_head(
-    some: list[Log], batch: int, cuts: list[int], steps: list[int]
-) -> None:
-    late = Log("late", "late", 5, head=0)
-    before = {log.session_id for log in some}
-    grow = growing([*some, late], steps)
-
-    def grow_with_a_newcomer() -> bool:
-        if late not in service.logs:
-            service.logs.append(late)
-            return True
-        return grow()
-
-    # Between streams only the others grow: before the start's moment is fixed, the newcomer would be an earlier one.
-    service = Service(list(some), batch, grow_with_a_newcomer, growing(some, []))
-    shown, end = follow(service, SubscribeRequest(sessions=["*"], latest=Latest()), cuts)
-    check_shown_once(shown, [*some, late])
-    assert seqs(shown, "late") == [1, 2, 3, 4, 5]
+@given(worlds(), CUTS)
+@settings(deadline=None)
+def test_latest_of_all_sessions_brings_later_sessions_whole_and_earlier_ones_from_their_head(world: World, cuts: list[int]) -> None:
+    world.newcomer = Plan("late", 5, head=2)
+    # A break before the first header asks as at first, and then the newcomer would be an earlier one.
+    shown, end = follow(world, SubscribeRequest(sessions=["*"], latest=Latest()), [cut + 1 for cut in cuts])
+    check_shown_once(shown, world)
+    assert seqs(shown, "id-late") == [1, 2, 3, 4, 5]
     assert end is None  # all sessions, also those to come, have no end
-    assert before < starts(shown).keys()
 
 
-@given(logs(), st.integers(1, 5), CUTS)
-def test_until_caught_up_ends_once_and_gives_all_that_was_there(some: list[Log], batch: int, cuts: list[int]) -> None:
-    for sessions in ([log.name for log in some], ["*"]):
-        shown, end = follow(Service(some, batch), SubscribeRequest(sessions=sessions, until_caught_up=True), cuts)
-        assert end == EndReason.END_REASON_CAUGHT_UP
-        for log in some:
-            assert seqs(shown, log.session_id) == list(range(1, log.head + 1))
+@given(CUTS)
+@settings(deadline=None)
+def test_a_stream_of_all_that_begins_without_any_session_loses_nothing_of_the_first(cuts: list[int]) -> None:
+    world = World([], batch=1, newcomer=Plan("late", 5, head=2))
+    shown, _ = follow(world, SubscribeRequest(sessions=["*"], latest=Latest()), [1, *cuts])
+    check_shown_once(shown, world)
+    assert seqs(shown, "id-late") == [1, 2, 3, 4, 5]
 
 
-@given(logs(), st.integers(1, 5), CUTS, st.data())
-def test_the_callers_cursors_are_gone_on_from(some: list[Log], batch: int, cuts: list[int], data: st.DataObject) -> None:
-    given_ = {log.session_id: data.draw(st.integers(0, log.head)) for log in some[1:]}
-    request = SubscribeRequest(sessions=[log.session_id for log in some])
+@given(worlds(), CUTS, st.booleans())
+@settings(deadline=None)
+def test_until_caught_up_ends_once_and_gives_all_that_was_there(world: World, cuts: list[int], everything: bool) -> None:
+    heads = {plan.session_id: plan.head for plan in world.plans}
+    sessions = ["*"] if everything else names(world)
+    shown, end = follow(world, SubscribeRequest(sessions=sessions, until_caught_up=True), cuts)
+    assert end == EndReason.END_REASON_CAUGHT_UP
+    for session_id, head in heads.items():
+        got = seqs(shown, session_id)
+        assert got == list(range(1, len(got) + 1))
+        assert len(got) >= head
+
+
+@given(worlds(), CUTS, st.data())
+@settings(deadline=None)
+def test_the_callers_cursors_are_gone_on_from(world: World, cuts: list[int], data: st.DataObject) -> None:
+    given_ = {plan.session_id: data.draw(st.integers(0, plan.head)) for plan in world.plans[1:]}
+    request = SubscribeRequest(sessions=names(world))
     request.after.CopyFrom(Cursors(cursors=[Cursor(session_id=name, epoch=EPOCH, seq=seq) for name, seq in given_.items()]))
-    shown, _ = follow(Service(some, batch, growing(some, [])), request, cuts)
-    for log in some:
-        assert seqs(shown, log.session_id) == list(range(given_.get(log.session_id, 0) + 1, log.length + 1))
+    shown, _ = follow(world, request, cuts)
+    for plan in world.plans:
+        assert seqs(shown, plan.session_id) == list(range(given_.get(plan.session_id, 0) + 1, plan.length + 1))
 
 
-@given(logs(), st.integers(1, 5), CUTS)
-def test_a_gap_is_shown_before_the_first_event_behind_it(some: list[Log], batch: int, cuts: list[int]) -> None:
-    for log in some:
-        log.oldest = log.head + 1
-    request = SubscribeRequest(sessions=[log.session_id for log in some])
-    request.after.CopyFrom(Cursors(cursors=[log.cursor(0) for log in some]))
-    shown, _ = follow(Service(some, batch, growing(some, [])), request, cuts)
-    for log in some:
-        gaps = [(item.first_seq, item.last_seq) for item in shown if isinstance(item, Gap) and item.session_id == log.session_id]
-        assert gaps == ([(1, log.oldest - 1)] if log.oldest > 1 else [])
-        assert seqs(shown, log.session_id) == list(range(log.oldest, log.length + 1))
+@given(worlds(), CUTS)
+@settings(deadline=None)
+def test_a_gap_is_shown_once_before_the_first_event_behind_it(world: World, cuts: list[int]) -> None:
+    for plan in world.plans:
+        plan.gone = plan.head > 0
+    request = SubscribeRequest(sessions=ids(world))
+    request.after.CopyFrom(Cursors(cursors=[Cursor(session_id=name, epoch=EPOCH) for name in ids(world)]))
+    shown, _ = follow(world, request, cuts)
+    for plan in world.plans:
+        gaps = [(item.first_seq, item.last_seq) for item in shown if isinstance(item, Gap) and item.session_id == plan.session_id]
+        assert gaps == ([(1, plan.head)] if plan.gone else [])
+        assert seqs(shown, plan.session_id) == list(range((plan.head if plan.gone else 0) + 1, plan.length + 1))
 
 
-def one(length: int = 5, head: int = 3) -> Log:
-    return Log("id", "name", length, head)
+@given(worlds(), CUTS)
+@settings(deadline=None)
+def test_a_promised_screen_comes_whatever_breaks_and_the_events_behind_it(world: World, cuts: list[int]) -> None:
+    shown, _ = follow(world, SubscribeRequest(sessions=names(world), snapshot=True), cuts)
+    for plan in world.plans:
+        of_it = [item for item in shown if isinstance(item, Event | Snapshot) and item.session_id == plan.session_id]
+        screens = [item.as_of_seq for item in of_it if isinstance(item, Snapshot)]
+        assert len(screens) == plan.has_terminal
+        first = screens[0] if screens else starts(shown)[plan.session_id]
+        assert isinstance(of_it[0], Snapshot) if screens else True
+        assert seqs(shown, plan.session_id) == list(range(first + 1, plan.length + 1))
 
 
-def test_a_session_is_followed_by_its_id_once_its_header_has_come() -> None:
-    service = Service([one()], 1)
-    progress = Progress(SubscribeRequest(sessions=["name"]))
-    progress.receive(next(service.stream(progress.request() or SubscribeRequest())))
-    resumed = progress.request()
-    assert resumed is not None
-    assert list(resumed.sessions) == ["id"]
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_after_its_header_a_session_is_followed_by_its_id_whoever_has_its_name(cut: int) -> None:
+    world = World([Plan("name", 6, head=4)], batch=1)
+    world.between = lambda: world.sessions.add("id-other", "name")
+    shown, _ = follow(world, SubscribeRequest(sessions=["name"]), [cut])
+    check_shown_once(shown, world)
+
+
+def told(progress: Progress, *items: Item) -> Progress:
+    for item in items:
+        progress.advance(item)
+    return progress
+
+
+def header(seq: int = 0, *, snapshot_due: bool = False) -> Header:
+    place = Place(epoch=EPOCH, seq=seq, asked_as="name", snapshot_due=snapshot_due)
+    return Header(session=Session(id="id"), cursor=Cursor(session_id="id", epoch=EPOCH, seq=seq), place=place, moment=9)
+
+
+def place(progress: Progress) -> Place:
+    return progress.request().resume.places["id"]
+
+
+def test_what_comes_is_taken_into_the_place() -> None:
+    progress = told(Progress(SubscribeRequest(sessions=["name"])), header(3, snapshot_due=True))
+    assert progress.request().resume == Resume(
+        moment=9, places={"id": Place(epoch=EPOCH, seq=3, asked_as="name", snapshot_due=True)}
+    )
+    told(progress, Snapshot(session_id="id", as_of_seq=1))
+    assert place(progress).seq == 3, "a screen behind the start does not bring back what was not asked for"
+    assert not place(progress).snapshot_due
+    told(progress, CaughtUp(cursor=Cursor(session_id="id", seq=4)))
+    assert (place(progress).seq, place(progress).caught_up) == (4, True)
+    told(progress, Gap(session_id="id", first_seq=5, last_seq=9, snapshot_due=True))
+    assert (place(progress).seq, place(progress).snapshot_due) == (9, True)
+    told(progress, Event(session_id="id", seq=10))
+    assert (place(progress).seq, place(progress).snapshot_due, place(progress).completed) == (10, False, False)
+    told(progress, Gap(session_id="id", first_seq=11, last_seq=12, kinds=[EventKind.EVENT_KIND_OUTPUT]))
+    assert place(progress).seq == 12, "nothing of the range of a gap of some kinds follows"
+    last = Event(session_id="id", seq=13)
+    last.completed.SetInParent()
+    told(progress, last)
+    assert place(progress).completed
+    assert progress.cursors == [Cursor(session_id="id", epoch=EPOCH, seq=13)]
 
 
 def test_what_a_filter_hides_is_not_read_again_after_a_heartbeat() -> None:
-    request = SubscribeRequest(sessions=["name"], filter=Filter(kinds=[EventKind.EVENT_KIND_COMPLETED]))
-    progress = Progress(request)
-    asked = progress.request()
-    assert asked is not None
-    assert asked.HasField("heartbeat_interval"), "only a heartbeat tells how far a stream is that shows nothing"
-    for response in islice(Service([one()], 1).stream(asked), 3):
-        assert not any(isinstance(item, Heartbeat) for shown in progress.receive(response) for item in items_of(shown))
-    assert [cursor.seq for cursor in progress.cursors] == [3]
+    progress = Progress(SubscribeRequest(sessions=["name"], filter=Filter(kinds=[EventKind.EVENT_KIND_COMPLETED])))
+    assert progress.request().HasField("heartbeat_interval"), "only a heartbeat tells how far a stream is that shows nothing"
+    told(progress, header())
+    beat = Heartbeat(positions=[Position(cursor=Cursor(session_id="id", seq=3))], moment=9)
+    assert not progress.items(SubscribeResponse(heartbeat=beat))
+    assert place(progress).seq == 3
 
 
 def test_heartbeats_are_shown_to_those_who_ask_for_them() -> None:
     request = SubscribeRequest(sessions=["name"])
     request.heartbeat_interval.FromSeconds(1)
-    shown, _ = follow(Service([one()], 1), request, [])
-    assert any(isinstance(item, Heartbeat) for item in shown)
+    assert list(Progress(request).items(SubscribeResponse(heartbeat=Heartbeat()))) == [Heartbeat()]
 
 
-def test_a_promised_screen_that_did_not_come_is_owed_until_it_comes_or_events_do() -> None:
-    log = one()
-    log.kind = SessionKind.SESSION_KIND_TERMINAL
-    header = SubscribeResponse(header=Header(session=log.session(), cursor=log.cursor(3)))
-    progress = Progress(SubscribeRequest(sessions=["name"], snapshot=True))
-    progress.receive(header)
-    assert progress.owed() == ["id"]
-    progress.advance(Snapshot(session_id="id", as_of_seq=1))
-    assert [cursor.seq for cursor in progress.cursors] == [3], (
-        "a screen behind the start does not bring back what was not asked for"
-    )
-    resumed = progress.request()
-    assert resumed is not None
-    assert not resumed.snapshot
-    for item in items_of(progress.receive(SubscribeResponse(snapshot=Snapshot(session_id="id", as_of_seq=4)))[0]):
-        progress.advance(item)
-    assert progress.owed() == []
-    assert [cursor.seq for cursor in progress.cursors] == [4], "events up to the screen are on it"
-    progress.receive(SubscribeResponse(gap=Gap(session_id="id", first_seq=5, last_seq=9, reason=GapReason.GAP_REASON_SLOW)))
-    assert progress.owed() == ["id"]
-    progress.receive(SubscribeResponse(events=[log.event(4)]))
-    assert progress.owed() == []
-
-
-@given(logs(), st.integers(1, 5), CUTS, STEPS)
-def test_what_was_merged_or_left_out_is_neither_lost_nor_asked_for_again(
-    some: list[Log], batch: int, cuts: list[int], steps: list[int]
-) -> None:
-    service = Service(some, batch, growing(some, steps), paced=True)
-    shown, end = follow(service, SubscribeRequest(sessions=[log.name for log in some]), cuts)
-    assert end == EndReason.END_REASON_ALL_ENDED
-    for log in some:
-        told = [
-            seq
-            for item in shown
-            if isinstance(item, Event | Gap) and item.session_id == log.session_id
-            for seq in (range(item.first_seq, item.last_seq + 1) if isinstance(item, Gap) else told_by(item))
-        ]
-        assert told == list(range(1, log.length + 1))
-
-
-def told_by(event: Event) -> range:
-    return range(event.first_seq or event.seq, event.seq + 1)
-
-
-def test_any_gap_moves_the_cursor_over_what_is_missing() -> None:
-    progress = Progress(SubscribeRequest(sessions=["name"]))
-    progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(0))))
-    progress.advance(Gap(session_id="id", first_seq=1, last_seq=9, kinds=[EventKind.EVENT_KIND_OUTPUT]))
-    assert [cursor.seq for cursor in progress.cursors] == [9]
-    progress.advance(Gap(session_id="id", first_seq=10, last_seq=11))
-    assert [cursor.seq for cursor in progress.cursors] == [11]
-
-
-def test_a_deleted_session_is_forgotten_under_the_star_only() -> None:
-    for sessions, forgotten in ((["*"], True), (["name"], False)):
-        progress = Progress(SubscribeRequest(sessions=sessions))
-        progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(0))))
-        assert progress.forget("id") is forgotten
-        assert bool(progress.cursors) is not forgotten
-
-
-def test_the_callers_cursor_stands_until_the_gap_behind_it_was_shown() -> None:
+def test_the_callers_cursor_stands_until_the_header() -> None:
     request = SubscribeRequest(sessions=["name"])
-    request.after.CopyFrom(Cursors(cursors=[one().cursor(1)]))
+    request.after.CopyFrom(Cursors(cursors=[Cursor(session_id="id", epoch=EPOCH, seq=1)]))
     progress = Progress(request)
-    progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(3))))
     assert [cursor.seq for cursor in progress.cursors] == [1]
+    told(progress, header(2))
+    assert [cursor.seq for cursor in progress.cursors] == [2]
 
 
-def test_a_session_that_has_completed_is_not_asked_for_again_and_with_the_last_one_all_is_over() -> None:
-    done, other = Log("done", "done", 2, head=2), Log("other", "other", 2, head=1)
-    progress = Progress(SubscribeRequest(sessions=["done", "other"]))
-    progress.request()
-    for log in (done, other):
-        progress.receive(SubscribeResponse(header=Header(session=log.session(), cursor=log.cursor(0))))
-    progress.advance(done.event(2))
-    resumed = progress.request()
-    assert resumed is not None
-    assert list(resumed.sessions) == ["other"]
-    assert [cursor.session_id for cursor in resumed.after.cursors] == ["other"]
-    progress.advance(other.event(2))
-    assert progress.request() is None
-    assert progress.end().reason == EndReason.END_REASON_ALL_ENDED
+def test_a_deleted_session_is_left_out_under_the_star_and_when_all_of_it_came_and_an_error_else() -> None:
+    def deleted(sessions: list[str], *, completed: bool) -> Iterator[SubscribeResponse]:
+        async def run() -> list[SubscribeResponse]:
+            world = await World([Plan("name", 4, head=2), Plan("other", 1, head=1)]).begin()
+            request = SubscribeRequest(sessions=sessions)
+            request.resume.moment = 1
+            request.resume.places["id-name"].CopyFrom(Place(epoch=EPOCH, seq=2, asked_as="name", completed=completed))
+            world.sessions.delete("id-name")
+            return [response async for response in world.stream(request)]
 
+        yield from asyncio.run(run())
 
-def test_until_caught_up_leaves_out_a_session_that_was() -> None:
-    progress = Progress(SubscribeRequest(sessions=["name"], until_caught_up=True))
-    progress.request()
-    progress.receive(SubscribeResponse(header=Header(session=one().session(), cursor=one().cursor(0))))
-    progress.receive(SubscribeResponse(caught_up=CaughtUp(cursor=one().cursor(3))))
-    assert progress.request() is None
-    assert progress.end().reason == EndReason.END_REASON_CAUGHT_UP
+    for sessions, completed in ((["*"], False), (["name", "other"], True)):
+        got = [event.session_id for response in deleted(sessions, completed=completed) for event in response.events]
+        assert got == ["id-other"]
+    with pytest.raises(SessionNotFound):
+        list(deleted(["name", "other"], completed=False))

@@ -17,9 +17,8 @@ import sightline
 from google.protobuf import json_format
 from google.protobuf.message_factory import GetMessageClass
 from sightline import errors
-from sightline.subscription import Subscription, items_of
+from sightline.subscription import Subscription
 from sightline.transport import aio
-from sightline.v1.event_pb2 import Event
 from sightline.v1.session_service_pb2 import DESCRIPTOR, EndReason, SubscribeRequest
 
 METHODS = DESCRIPTOR.services_by_name["SessionService"].methods_by_name
@@ -106,11 +105,10 @@ class Harness:
         events = size = 0
         digest = hashlib.sha256()
         async for response in subscription.batches():
-            for item in items_of(response):
-                if isinstance(item, Event):
-                    events += 1
-                    size += len(item.output.data)
-                    digest.update(item.output.data)
+            events += len(response.events)
+            for event in response.events:
+                size += len(event.output.data)
+                digest.update(event.output.data)
         return {"events": events, "bytes": size, "sha256": digest.hexdigest()}
 
     async def close(self) -> None:

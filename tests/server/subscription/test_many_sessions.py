@@ -62,9 +62,10 @@ class Archive(Sessions):
         self.opened: weakref.WeakSet[LoggedSession] = weakref.WeakSet()
         self.most = 0
 
-    def add(self, session_id: str) -> LoggedSession:
+    def add(self, session_id: str, name: str = "") -> LoggedSession:
         number = MANY + 1 + len(self._subjects)
         made = self._subjects[session_id] = LoggedSession(session_id, number, self.committer, self.clock)
+        self._last_number = number
         for tell in list(self.on_join):
             tell(made)  # type: ignore[operator]
         return made
@@ -187,11 +188,11 @@ async def test_a_heartbeat_names_those_that_can_still_bring_something() -> None:
 
 def test_many_positions_go_in_several_heartbeats_and_none_in_one() -> None:
     many = [Position(lag_events=number) for number in range(MAX_POSITIONS + 1)]
-    beats = [SubscribeResponse.FromString(beat).heartbeat for beat in heartbeats(many, SECOND)]
+    beats = [SubscribeResponse.FromString(beat).heartbeat for beat in heartbeats(many, SECOND, 1)]
     assert [position.lag_events for beat in beats for position in beat.positions] == list(range(MAX_POSITIONS + 1))
     assert [len(beat.positions) for beat in beats] == [MAX_POSITIONS, 1]
     assert {beat.time.seconds for beat in beats} == {1}
-    assert len(list(heartbeats([], SECOND))) == 1
+    assert len(list(heartbeats([], SECOND, 1))) == 1
 
 
 async def test_a_registry_gives_what_is_kept_and_skips_what_has_gone(tmp_path: Path) -> None:

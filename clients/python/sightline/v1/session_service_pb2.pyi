@@ -1174,6 +1174,7 @@ class SubscribeRequest(_message.Message):
     UNTIL_CAUGHT_UP_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
     OMIT_ECHO_FIELD_NUMBER: _builtins.int
+    RESUME_FIELD_NUMBER: _builtins.int
     tail: _builtins.int
     """So many events before now, counting those that match the filter."""
     view: Global___View.ValueType
@@ -1220,6 +1221,10 @@ class SubscribeRequest(_message.Message):
         unset: none.
         """
 
+    @_builtins.property
+    def resume(self) -> Global___Resume:
+        """How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did."""
+
     def __init__(
         self,
         *,
@@ -1238,16 +1243,110 @@ class SubscribeRequest(_message.Message):
         until_caught_up: _builtins.bool = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
         omit_echo: _builtins.bool = ...,
+        resume: Global___Resume | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "pacing", b"pacing", "start", b"start", "tail", b"tail"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "pacing", b"pacing", "resume", b"resume", "start", b"start", "tail", b"tail"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "max_lag_bytes", b"max_lag_bytes", "omit_echo", b"omit_echo", "on_gap", b"on_gap", "on_slow", b"on_slow", "pacing", b"pacing", "sessions", b"sessions", "snapshot", b"snapshot", "start", b"start", "tail", b"tail", "until_caught_up", b"until_caught_up", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "at_time", b"at_time", "filter", b"filter", "heartbeat_interval", b"heartbeat_interval", "latest", b"latest", "max_lag_bytes", b"max_lag_bytes", "omit_echo", b"omit_echo", "on_gap", b"on_gap", "on_slow", b"on_slow", "pacing", b"pacing", "resume", b"resume", "sessions", b"sessions", "snapshot", b"snapshot", "start", b"start", "tail", b"tail", "until_caught_up", b"until_caught_up", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_start: _TypeAlias = _typing.Literal["after", "latest", "tail", "at_time"]  # noqa: Y015
     _WhichOneofArgType_start: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_start) -> _WhichOneofReturnType_start | None: ...
 
 Global___SubscribeRequest: _TypeAlias = SubscribeRequest  # noqa: Y015
+
+@_typing.final
+class Resume(_message.Message):
+    """What a subscriber keeps to go on after a break as if there had been none: each event and each sign comes once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class PlacesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> Global___Place: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___Place | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    MOMENT_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    moment: _builtins.int
+    """That of the first header or heartbeat; 0: neither came."""
+    @_builtins.property
+    def places(self) -> _containers.MessageMap[_builtins.str, Global___Place]:
+        """By the id of the session, from its header on. What comes changes it: `seq` is that of an event, `Gap.last_seq`, `Snapshot.as_of_seq` or the
+        `seq` of a `CaughtUp` and of a heartbeat's position, and never goes back.
+        """
+
+    def __init__(
+        self,
+        *,
+        moment: _builtins.int = ...,
+        places: _abc.Mapping[_builtins.str, Global___Place] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moment", b"moment", "places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resume: _TypeAlias = Resume  # noqa: Y015
+
+@_typing.final
+class Place(_message.Message):
+    """How far a subscriber is in one session, and what it was told of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    ASKED_AS_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_DUE_FIELD_NUMBER: _builtins.int
+    CAUGHT_UP_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """The incarnation of the log."""
+    seq: _builtins.int
+    """The last event that came or will not come."""
+    asked_as: _builtins.str
+    """The word of `SubscribeRequest.sessions` that means it; empty: `*` does. The word may mean another session by now."""
+    snapshot_due: _builtins.bool
+    """A snapshot of it is still to come: as the header said, or the last gap. An event or a snapshot ends it."""
+    caught_up: _builtins.bool
+    """`CaughtUp` came."""
+    completed: _builtins.bool
+    """`completed` came: nothing follows, also when the session is deleted meanwhile."""
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        seq: _builtins.int = ...,
+        asked_as: _builtins.str = ...,
+        snapshot_due: _builtins.bool = ...,
+        caught_up: _builtins.bool = ...,
+        completed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked_as", b"asked_as", "caught_up", b"caught_up", "completed", b"completed", "epoch", b"epoch", "seq", b"seq", "snapshot_due", b"snapshot_due"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Place: _TypeAlias = Place  # noqa: Y015
 
 @_typing.final
 class SubscribeResponse(_message.Message):
@@ -1319,6 +1418,10 @@ class Header(_message.Message):
 
     SESSION_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    MOMENT_FIELD_NUMBER: _builtins.int
+    moment: _builtins.int
+    """When the stream began, in the server's own counting; for `Resume.moment`."""
     @_builtins.property
     def session(self) -> _session_pb2.Session:
         """As it is now."""
@@ -1327,15 +1430,21 @@ class Header(_message.Message):
     def cursor(self) -> _session_pb2.Cursor:
         """Where its events will start."""
 
+    @_builtins.property
+    def place(self) -> Global___Place:
+        """The same, to be kept in `Resume.places`."""
+
     def __init__(
         self,
         *,
         session: _session_pb2.Session | None = ...,
         cursor: _session_pb2.Cursor | None = ...,
+        place: Global___Place | None = ...,
+        moment: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "session", b"session"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "place", b"place", "session", b"session"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "moment", b"moment", "place", b"place", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1377,6 +1486,7 @@ class Gap(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_DUE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     first_seq: _builtins.int
@@ -1387,6 +1497,8 @@ class Gap(_message.Message):
     """Why."""
     bytes: _builtins.int
     """How much of the log that was, in bytes; 0 where not known."""
+    snapshot_due: _builtins.bool
+    """A snapshot that stands for them follows."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_event_pb2.EventKind.ValueType]:
         """Which kinds are missing; empty: all. Either way nothing of the range follows."""
@@ -1400,10 +1512,11 @@ class Gap(_message.Message):
         reason: Global___GapReason.ValueType = ...,
         kinds: _abc.Iterable[_event_pb2.EventKind.ValueType] | None = ...,
         bytes: _builtins.int = ...,
+        snapshot_due: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "first_seq", b"first_seq", "kinds", b"kinds", "last_seq", b"last_seq", "reason", b"reason", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "first_seq", b"first_seq", "kinds", b"kinds", "last_seq", b"last_seq", "reason", b"reason", "session_id", b"session_id", "snapshot_due", b"snapshot_due"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1417,6 +1530,9 @@ class Heartbeat(_message.Message):
 
     TIME_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
+    MOMENT_FIELD_NUMBER: _builtins.int
+    moment: _builtins.int
+    """As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """Now, by the server's clock."""
@@ -1430,10 +1546,11 @@ class Heartbeat(_message.Message):
         *,
         time: _timestamp_pb2.Timestamp | None = ...,
         positions: _abc.Iterable[Global___Position] | None = ...,
+        moment: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["positions", b"positions", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["moment", b"moment", "positions", b"positions", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

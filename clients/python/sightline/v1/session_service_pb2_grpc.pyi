@@ -65,7 +65,7 @@ class SessionServiceStub:
     Delete: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.DeleteRequest, _session_service_pb2.DeleteResponse]
     """Forgets an ended session and its log. FAILED_PRECONDITION: it lives."""
     Subscribe: _grpc.UnaryStreamMultiCallable[_session_service_pb2.SubscribeRequest, _session_service_pb2.SubscribeResponse]
-    """Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+    """Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
     NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
     INVALID_ARGUMENT: no session named, a kind or channel that is none.
     """
@@ -136,7 +136,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Delete: _aio.UnaryUnaryMultiCallable[_session_service_pb2.DeleteRequest, _session_service_pb2.DeleteResponse]  # type: ignore[assignment]
     """Forgets an ended session and its log. FAILED_PRECONDITION: it lives."""
     Subscribe: _aio.UnaryStreamMultiCallable[_session_service_pb2.SubscribeRequest, _session_service_pb2.SubscribeResponse]  # type: ignore[assignment]
-    """Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+    """Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
     NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
     INVALID_ARGUMENT: no session named, a kind or channel that is none.
     """
@@ -270,7 +270,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _session_service_pb2.SubscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_session_service_pb2.SubscribeResponse], _abc.AsyncIterator[_session_service_pb2.SubscribeResponse]]:
-        """Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+        """Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
         NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
         INVALID_ARGUMENT: no session named, a kind or channel that is none.
         """

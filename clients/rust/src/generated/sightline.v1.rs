@@ -2125,6 +2125,9 @@ pub struct SubscribeRequest {
     /// With the view TEXT: leave the terminal's echo of what was typed through Sightline out.
     #[prost(bool, tag = "15")]
     pub omit_echo: bool,
+    /// How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+    #[prost(message, optional, tag = "16")]
+    pub resume: ::core::option::Option<Resume>,
     /// Where to start; unset: at the oldest kept event.
     #[prost(oneof = "subscribe_request::Start", tags = "2, 3, 4, 5")]
     pub start: ::core::option::Option<subscribe_request::Start>,
@@ -2147,6 +2150,39 @@ pub mod subscribe_request {
         #[prost(message, tag = "5")]
         AtTime(::prost_types::Timestamp),
     }
+}
+/// What a subscriber keeps to go on after a break as if there had been none: each event and each sign comes once.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Resume {
+    /// That of the first header or heartbeat; 0: neither came.
+    #[prost(uint64, tag = "1")]
+    pub moment: u64,
+    /// By the id of the session, from its header on. What comes changes it: `seq` is that of an event, `Gap.last_seq`, `Snapshot.as_of_seq` or the
+    /// `seq` of a `CaughtUp` and of a heartbeat's position, and never goes back.
+    #[prost(map = "string, message", tag = "2")]
+    pub places: ::std::collections::HashMap<::prost::alloc::string::String, Place>,
+}
+/// How far a subscriber is in one session, and what it was told of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Place {
+    /// The incarnation of the log.
+    #[prost(uint64, tag = "1")]
+    pub epoch: u64,
+    /// The last event that came or will not come.
+    #[prost(uint64, tag = "2")]
+    pub seq: u64,
+    /// The word of `SubscribeRequest.sessions` that means it; empty: `*` does. The word may mean another session by now.
+    #[prost(string, tag = "3")]
+    pub asked_as: ::prost::alloc::string::String,
+    /// A snapshot of it is still to come: as the header said, or the last gap. An event or a snapshot ends it.
+    #[prost(bool, tag = "4")]
+    pub snapshot_due: bool,
+    /// `CaughtUp` came.
+    #[prost(bool, tag = "5")]
+    pub caught_up: bool,
+    /// `completed` came: nothing follows, also when the session is deleted meanwhile.
+    #[prost(bool, tag = "6")]
+    pub completed: bool,
 }
 /// Events, or one sign. Never both.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2192,6 +2228,12 @@ pub struct Header {
     /// Where its events will start.
     #[prost(message, optional, tag = "2")]
     pub cursor: ::core::option::Option<Cursor>,
+    /// The same, to be kept in `Resume.places`.
+    #[prost(message, optional, tag = "3")]
+    pub place: ::core::option::Option<Place>,
+    /// When the stream began, in the server's own counting; for `Resume.moment`.
+    #[prost(uint64, tag = "4")]
+    pub moment: u64,
 }
 /// A session's events are all sent up to the head as it was at the start.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2221,6 +2263,9 @@ pub struct Gap {
     /// How much of the log that was, in bytes; 0 where not known.
     #[prost(uint64, tag = "6")]
     pub bytes: u64,
+    /// A snapshot that stands for them follows.
+    #[prost(bool, tag = "7")]
+    pub snapshot_due: bool,
 }
 /// How far the stream is, and how far behind.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2231,6 +2276,9 @@ pub struct Heartbeat {
     /// One for each session that can still bring something: under `*` an ended session is left out once all of it was sent.
     #[prost(message, repeated, tag = "2")]
     pub positions: ::prost::alloc::vec::Vec<Position>,
+    /// As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+    #[prost(uint64, tag = "3")]
+    pub moment: u64,
 }
 /// How far a stream is in one session.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3280,7 +3328,7 @@ pub mod session_service_client {
                 .insert(GrpcMethod::new("sightline.v1.SessionService", "Delete"));
             self.inner.unary(req, path, codec).await
         }
-        /// Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+        /// Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
         /// NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
         /// INVALID_ARGUMENT: no session named, a kind or channel that is none.
         pub async fn subscribe(

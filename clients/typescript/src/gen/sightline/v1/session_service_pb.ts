@@ -23,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sightline/v1/session_service.proto.
  */
 export const file_sightline_v1_session_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWdodGxpbmUvdjEvc2Vzc2lvbl9zZXJ2aWNlLnByb3RvEgxzaWdodGxpbmUudjEizwUKDUNyZWF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEjcKBmxhYmVscxgDIAMoCzInLnNpZ2h0bGluZS52MS5DcmVhdGVSZXF1ZXN0LkxhYmVsc0VudHJ5EgwKBGhvc3QYBCABKAkSCwoDY3dkGAUgASgJEjEKA2VudhgGIAMoCzIkLnNpZ2h0bGluZS52MS5DcmVhdGVSZXF1ZXN0LkVudkVudHJ5EhEKCWNsZWFyX2VudhgHIAEoCBIQCghrZWVwX3JhdxgIIAEoCBIiCgVhZ2VudBgJIAEoCzITLnNpZ2h0bGluZS52MS5BZ2VudBIhCgVzdGVwcxgKIAMoCzISLnNpZ2h0bGluZS52MS5TdGVwEigKB2NvbW1hbmQYCyABKAsyFS5zaWdodGxpbmUudjEuQ29tbWFuZEgAEiIKBHRtdXgYDCABKAsyEi5zaWdodGxpbmUudjEuVG11eEgAEiYKBnNjcmVlbhgNIAEoCzIULnNpZ2h0bGluZS52MS5TY3JlZW5IABIuCgp0eXBlc2NyaXB0GA4gASgLMhguc2lnaHRsaW5lLnYxLlR5cGVzY3JpcHRIABIuCgp0cmFuc2NyaXB0GA8gASgLMhguc2lnaHRsaW5lLnYxLlRyYW5zY3JpcHRIABIsCglwdWJsaXNoZWQYECABKAsyFy5zaWdodGxpbmUudjEuUHVibGlzaGVkSAASEQoJbG9nX3N0ZXBzGBEgASgIEi0KC3dhdGNoX2ZpbGVzGBIgASgOMhguc2lnaHRsaW5lLnYxLldhdGNoRmlsZXMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQggKBm9yaWdpbiJJCg5DcmVhdGVSZXNwb25zZRImCgdzZXNzaW9uGAEgASgLMhUuc2lnaHRsaW5lLnYxLlNlc3Npb24SDwoHZXhpc3RlZBgCIAEoCCIdCgpHZXRSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiNQoLR2V0UmVzcG9uc2USJgoHc2Vzc2lvbhgBIAEoCzIVLnNpZ2h0bGluZS52MS5TZXNzaW9uItQBCgtMaXN0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIqCgZzdGF0ZXMYAyADKA4yGi5zaWdodGxpbmUudjEuU2Vzc2lvblN0YXRlEjUKBmxhYmVscxgEIAMoCzIlLnNpZ2h0bGluZS52MS5MaXN0UmVxdWVzdC5MYWJlbHNFbnRyeRIMCgRuYW1lGAUgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUAoMTGlzdFJlc3BvbnNlEicKCHNlc3Npb25zGAEgAygLMhUuc2lnaHRsaW5lLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIksKD0Rpc2NvdmVyUmVxdWVzdBINCgVob3N0cxgBIAMoCRIUCgxzb2NrZXRfcGF0aHMYAiADKAkSEwoLZGlyZWN0b3JpZXMYAyADKAkiowMKCUNhbmRpZGF0ZRIMCgRob3N0GAEgASgJEicKBGtpbmQYAiABKA4yGS5zaWdodGxpbmUudjEuU2Vzc2lvbktpbmQSIgoEdG11eBgDIAEoCzISLnNpZ2h0bGluZS52MS5UbXV4SAASJgoGc2NyZWVuGAQgASgLMhQuc2lnaHRsaW5lLnYxLlNjcmVlbkgAEi4KCnR5cGVzY3JpcHQYBSABKAsyGC5zaWdodGxpbmUudjEuVHlwZXNjcmlwdEgAEi4KCnRyYW5zY3JpcHQYBiABKAsyGC5zaWdodGxpbmUudjEuVHJhbnNjcmlwdEgAEg8KB2NvbW1hbmQYByABKAkSDQoFdGl0bGUYCCABKAkSCwoDY3dkGAkgASgJEigKCHRlcm1pbmFsGAogASgLMhYuc2lnaHRsaW5lLnYxLlRlcm1pbmFsEhIKCnNlc3Npb25faWQYCyABKAkSDQoFcGlwZWQYDCABKAgSDQoFYWdlbnQYDSABKAkSIAoEcGFuZRgOIAEoCzISLnNpZ2h0bGluZS52MS5UbXV4QggKBm9yaWdpbiJmChBEaXNjb3ZlclJlc3BvbnNlEisKCmNhbmRpZGF0ZXMYASADKAsyFy5zaWdodGxpbmUudjEuQ2FuZGlkYXRlEiUKCHByb2JsZW1zGAIgAygLMhMuc2lnaHRsaW5lLnYxLkVycm9yIpwBCgtTZW5kUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRIMCgRkYXRhGAQgASgMEgwKBGtleXMYBSADKAkSDgoGc3VibWl0GAYgASgIEgsKA2VvZhgHIAEoCBIRCglzZW5zaXRpdmUYCCABKAgSDgoGYXV0aG9yGAkgASgJIkYKDFNlbmRSZXNwb25zZRILCgNzZXEYASABKAQSKQoJZGVsaXZlcmVkGAIgASgOMhYuc2lnaHRsaW5lLnYxLkRlbGl2ZXJ5IjMKEEludGVycnVwdFJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIOCgZhdXRob3IYAiABKAkiIAoRSW50ZXJydXB0UmVzcG9uc2USCwoDc2VxGAEgASgEIkoKDVJlc2l6ZVJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIoCgh0ZXJtaW5hbBgCIAEoCzIWLnNpZ2h0bGluZS52MS5UZXJtaW5hbCIdCg5SZXNpemVSZXNwb25zZRILCgNzZXEYASABKAQibQoQVGVybWluYXRlUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEg4KBnNpZ25hbBgCIAEoDRIoCgVncmFjZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZhdXRob3IYBCABKAkiOwoRVGVybWluYXRlUmVzcG9uc2USJgoHc2Vzc2lvbhgBIAEoCzIVLnNpZ2h0bGluZS52MS5TZXNzaW9uIiEKDlJlbGVhc2VSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiOQoPUmVsZWFzZVJlc3BvbnNlEiYKB3Nlc3Npb24YASABKAsyFS5zaWdodGxpbmUudjEuU2Vzc2lvbiIgCg1EZWxldGVSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiEAoORGVsZXRlUmVzcG9uc2UiMAoHQ3Vyc29ycxIlCgdjdXJzb3JzGAEgAygLMhQuc2lnaHRsaW5lLnYxLkN1cnNvciIICgZMYXRlc3QiagoGRmlsdGVyEiYKBWtpbmRzGAEgAygOMhcuc2lnaHRsaW5lLnYxLkV2ZW50S2luZBIPCgdzb3VyY2VzGAIgAygJEicKCGNoYW5uZWxzGAMgAygOMhUuc2lnaHRsaW5lLnYxLkNoYW5uZWwilQEKBlBhY2luZxIvCgxtaW5faW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVbWF4X2V2ZW50c19wZXJfc2Vjb25kGAIgASgNEhAKCGNvYWxlc2NlGAMgASgIEikKCW9uX2V4Y2VzcxgEIAEoDjIWLnNpZ2h0bGluZS52MS5PbkV4Y2VzcyKCBAoQU3Vic2NyaWJlUmVxdWVzdBIQCghzZXNzaW9ucxgBIAMoCRImCgVhZnRlchgCIAEoCzIVLnNpZ2h0bGluZS52MS5DdXJzb3JzSAASJgoGbGF0ZXN0GAMgASgLMhQuc2lnaHRsaW5lLnYxLkxhdGVzdEgAEg4KBHRhaWwYBCABKA1IABItCgdhdF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEiQKBmZpbHRlchgGIAEoCzIULnNpZ2h0bGluZS52MS5GaWx0ZXISIAoEdmlldxgHIAEoDjISLnNpZ2h0bGluZS52MS5WaWV3EiQKBnBhY2luZxgIIAEoCzIULnNpZ2h0bGluZS52MS5QYWNpbmcSJQoHb25fc2xvdxgJIAEoDjIULnNpZ2h0bGluZS52MS5PblNsb3cSFQoNbWF4X2xhZ19ieXRlcxgKIAEoBBIjCgZvbl9nYXAYCyABKA4yEy5zaWdodGxpbmUudjEuT25HYXASEAoIc25hcHNob3QYDCABKAgSFwoPdW50aWxfY2F1Z2h0X3VwGA0gASgIEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglvbWl0X2VjaG8YDyABKAhCBwoFc3RhcnQiswIKEVN1YnNjcmliZVJlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnNpZ2h0bGluZS52MS5FdmVudBImCgZoZWFkZXIYAiABKAsyFC5zaWdodGxpbmUudjEuSGVhZGVySAASKgoIc25hcHNob3QYAyABKAsyFi5zaWdodGxpbmUudjEuU25hcHNob3RIABIrCgljYXVnaHRfdXAYBCABKAsyFi5zaWdodGxpbmUudjEuQ2F1Z2h0VXBIABIgCgNnYXAYBSABKAsyES5zaWdodGxpbmUudjEuR2FwSAASLAoJaGVhcnRiZWF0GAYgASgLMhcuc2lnaHRsaW5lLnYxLkhlYXJ0YmVhdEgAEiAKA2VuZBgHIAEoCzIRLnNpZ2h0bGluZS52MS5FbmRIAEIGCgRzaWduIlYKBkhlYWRlchImCgdzZXNzaW9uGAEgASgLMhUuc2lnaHRsaW5lLnYxLlNlc3Npb24SJAoGY3Vyc29yGAIgASgLMhQuc2lnaHRsaW5lLnYxLkN1cnNvciIwCghDYXVnaHRVcBIkCgZjdXJzb3IYASABKAsyFC5zaWdodGxpbmUudjEuQ3Vyc29yIp4BCgNHYXASEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCglmaXJzdF9zZXEYAiABKAQSEAoIbGFzdF9zZXEYAyABKAQSJwoGcmVhc29uGAQgASgOMhcuc2lnaHRsaW5lLnYxLkdhcFJlYXNvbhImCgVraW5kcxgFIAMoDjIXLnNpZ2h0bGluZS52MS5FdmVudEtpbmQSDQoFYnl0ZXMYBiABKAQiYAoJSGVhcnRiZWF0EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKCXBvc2l0aW9ucxgCIAMoCzIWLnNpZ2h0bGluZS52MS5Qb3NpdGlvbiJXCghQb3NpdGlvbhIkCgZjdXJzb3IYASABKAsyFC5zaWdodGxpbmUudjEuQ3Vyc29yEhIKCmxhZ19ldmVudHMYAiABKAQSEQoJbGFnX2J5dGVzGAMgASgEIi4KA0VuZBInCgZyZWFzb24YASABKA4yFy5zaWdodGxpbmUudjEuRW5kUmVhc29uIpIBChFMaXN0RXZlbnRzUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJEhEKCWFmdGVyX3NlcRgEIAEoBBIkCgZmaWx0ZXIYBSABKAsyFC5zaWdodGxpbmUudjEuRmlsdGVyEgwKBGZ1bGwYBiABKAQigAEKEkxpc3RFdmVudHNSZXNwb25zZRIjCgZldmVudHMYASADKAsyEy5zaWdodGxpbmUudjEuRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEh4KA2dhcBgDIAEoCzIRLnNpZ2h0bGluZS52MS5HYXASDAoEcGFydBgEIAEoDCIiCg9TbmFwc2hvdFJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCSI8ChBTbmFwc2hvdFJlc3BvbnNlEigKCHNuYXBzaG90GAEgASgLMhYuc2lnaHRsaW5lLnYxLlNuYXBzaG90IrMBCg1TZWFyY2hSZXF1ZXN0Eg0KBXF1ZXJ5GAEgASgJEhAKCHNlc3Npb25zGAIgAygJEi0KCWZyb21fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdG9fdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcGFnZV9zaXplGAUgASgNEhIKCnBhZ2VfdG9rZW4YBiABKAkiZwoJU2VhcmNoSGl0EhIKCnNlc3Npb25faWQYASABKAkSCwoDc2VxGAIgASgEEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3NuaXBwZXQYBCABKAkiMQoOSW5kZXhlZFRocm91Z2gSEgoKc2Vzc2lvbl9pZBgBIAEoCRILCgNzZXEYAiABKAQihwEKDlNlYXJjaFJlc3BvbnNlEiUKBGhpdHMYASADKAsyFy5zaWdodGxpbmUudjEuU2VhcmNoSGl0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRI1Cg9pbmRleGVkX3Rocm91Z2gYAyADKAsyHC5zaWdodGxpbmUudjEuSW5kZXhlZFRocm91Z2gicwoOUHVibGlzaFJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRITCgtwcm9kdWNlcl9pZBgCIAEoCRIWCg5maXJzdF9zZXF1ZW5jZRgDIAEoBBIjCgZldmVudHMYBCADKAsyEy5zaWdodGxpbmUudjEuRXZlbnQiNQoPUHVibGlzaFJlc3BvbnNlEhUKDW5leHRfc2VxdWVuY2UYASABKAQSCwoDc2VxGAIgASgEImUKDUFuc3dlclJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhEKCW9wdGlvbl9pZBgDIAEoCRIMCgR0ZXh0GAQgASgJEg4KBmF1dGhvchgFIAEoCSIdCg5BbnN3ZXJSZXNwb25zZRILCgNzZXEYASABKAQiiAEKC1dhaXRSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkSKQoFdW50aWwYAiADKA4yGi5zaWdodGxpbmUudjEuU2Vzc2lvblN0YXRlEhEKCWFmdGVyX3NlcRgDIAEoBBIqCgd0aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIlYKDFdhaXRSZXNwb25zZRIRCgl0aW1lZF9vdXQYASABKAgSJgoHc2Vzc2lvbhgCIAEoCzIVLnNpZ2h0bGluZS52MS5TZXNzaW9uEgsKA3NlcRgDIAEoBCIhCg5FeHBsYWluUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJImkKD0V4cGxhaW5SZXNwb25zZRIpCgVzdGF0ZRgBIAEoCzIaLnNpZ2h0bGluZS52MS5TdGF0ZUNoYW5nZWQSCwoDc2VxGAIgASgEEgwKBHJ1bGUYAyABKAkSEAoIZXZpZGVuY2UYBCADKAkiDgoMVXNhZ2VSZXF1ZXN0ItABCg1Vc2FnZVJlc3BvbnNlEhEKCWxvZ19ieXRlcxgBIAEoBBIXCg9lbmRlZF9sb2dfYnl0ZXMYAiABKAQSEgoKZGlza19ieXRlcxgDIAEoBBITCgtzcG9vbF9ieXRlcxgEIAEoBBISCgpmcmVlX2J5dGVzGAUgASgEEhAKCHNlc3Npb25zGAYgASgNEhUKDWxpdmVfc2Vzc2lvbnMYByABKA0SLQoGbGltaXRzGAggASgLMh0uc2lnaHRsaW5lLnYxLlJldGVudGlvbkxpbWl0cyJxCg9SZXRlbnRpb25MaW1pdHMSGQoRbWF4X3Nlc3Npb25fYnl0ZXMYASABKAQSFwoPbWF4X3RvdGFsX2J5dGVzGAIgASgEEioKB21heF9hZ2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iUAoOQ29sbGVjdFJlcXVlc3QSLQoGbGltaXRzGAEgASgLMh0uc2lnaHRsaW5lLnYxLlJldGVudGlvbkxpbWl0cxIPCgdkcnlfcnVuGAIgASgIImYKD0NvbGxlY3RSZXNwb25zZRINCgVieXRlcxgBIAEoBBIOCgZldmVudHMYAiABKAQSGgoSc2hvcnRlbmVkX3Nlc3Npb25zGAMgASgNEhgKEHJlbW92ZWRfc2Vzc2lvbnMYBCABKA0iTwoJRGlyZWN0b3J5EgwKBHBhdGgYASABKAkSDAoEaG9zdBgCIAEoCRIVCg1mcm9tX3NldHRpbmdzGAMgASgIEg8KB3Byb2JsZW0YBCABKAkiMwoVV2F0Y2hEaXJlY3RvcnlSZXF1ZXN0EgwKBHBhdGgYASABKAkSDAoEaG9zdBgCIAEoCSJEChZXYXRjaERpcmVjdG9yeVJlc3BvbnNlEioKCWRpcmVjdG9yeRgBIAEoCzIXLnNpZ2h0bGluZS52MS5EaXJlY3RvcnkiNQoXVW53YXRjaERpcmVjdG9yeVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRob3N0GAIgASgJIhoKGFVud2F0Y2hEaXJlY3RvcnlSZXNwb25zZSIYChZMaXN0RGlyZWN0b3JpZXNSZXF1ZXN0IkcKF0xpc3REaXJlY3Rvcmllc1Jlc3BvbnNlEiwKC2RpcmVjdG9yaWVzGAEgAygLMhcuc2lnaHRsaW5lLnYxLkRpcmVjdG9yeSIQCg5NZXRyaWNzUmVxdWVzdCL9AQoGTWV0cmljEgwKBG5hbWUYASABKAkSJwoEa2luZBgCIAEoDjIZLnNpZ2h0bGluZS52MS5NZXRyaWMuS2luZBIMCgRoZWxwGAMgASgJEjAKBmxhYmVscxgEIAMoCzIgLnNpZ2h0bGluZS52MS5NZXRyaWMuTGFiZWxzRW50cnkSDQoFdmFsdWUYBSABKAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+CgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIQCgxLSU5EX0NPVU5URVIQARIOCgpLSU5EX0dBVUdFEAIiOAoPTWV0cmljc1Jlc3BvbnNlEiUKB21ldHJpY3MYASADKAsyFC5zaWdodGxpbmUudjEuTWV0cmljKlIKCldhdGNoRmlsZXMSGwoXV0FUQ0hfRklMRVNfVU5TUEVDSUZJRUQQABISCg5XQVRDSF9GSUxFU19PThABEhMKD1dBVENIX0ZJTEVTX09GRhACKlIKCERlbGl2ZXJ5EhgKFERFTElWRVJZX1VOU1BFQ0lGSUVEEAASFgoSREVMSVZFUllfREVMSVZFUkVEEAESFAoQREVMSVZFUllfVU5LTk9XThACKjkKBFZpZXcSFAoQVklFV19VTlNQRUNJRklFRBAAEgwKCFZJRVdfUkFXEAESDQoJVklFV19URVhUEAIqTgoIT25FeGNlc3MSGQoVT05fRVhDRVNTX1VOU1BFQ0lGSUVEEAASEwoPT05fRVhDRVNTX0RFTEFZEAESEgoOT05fRVhDRVNTX1NIRUQQAipdCgZPblNsb3cSFwoTT05fU0xPV19VTlNQRUNJRklFRBAAEhEKDU9OX1NMT1dfQkxPQ0sQARIVChFPTl9TTE9XX1RPX0xBVEVTVBACEhAKDE9OX1NMT1dfRkFJTBADKkEKBU9uR2FwEhYKEk9OX0dBUF9VTlNQRUNJRklFRBAAEg8KC09OX0dBUF9TS0lQEAESDwoLT05fR0FQX0ZBSUwQAiqDAQoJR2FwUmVhc29uEhoKFkdBUF9SRUFTT05fVU5TUEVDSUZJRUQQABIYChRHQVBfUkVBU09OX1JFVEVOVElPThABEhMKD0dBUF9SRUFTT05fU0hFRBACEhMKD0dBUF9SRUFTT05fU0xPVxADEhYKEkdBUF9SRUFTT05fREFNQUdFRBAEKo0BCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFEVORF9SRUFTT05fQUxMX0VOREVEEAESGAoURU5EX1JFQVNPTl9DQVVHSFRfVVAQAhIXChNFTkRfUkVBU09OX0RSQUlOSU5HEAMSFwoTRU5EX1JFQVNPTl9UT09fU0xPVxAEMv8NCg5TZXNzaW9uU2VydmljZRJDCgZDcmVhdGUSGy5zaWdodGxpbmUudjEuQ3JlYXRlUmVxdWVzdBocLnNpZ2h0bGluZS52MS5DcmVhdGVSZXNwb25zZRI6CgNHZXQSGC5zaWdodGxpbmUudjEuR2V0UmVxdWVzdBoZLnNpZ2h0bGluZS52MS5HZXRSZXNwb25zZRI9CgRMaXN0Ehkuc2lnaHRsaW5lLnYxLkxpc3RSZXF1ZXN0Ghouc2lnaHRsaW5lLnYxLkxpc3RSZXNwb25zZRJJCghEaXNjb3ZlchIdLnNpZ2h0bGluZS52MS5EaXNjb3ZlclJlcXVlc3QaHi5zaWdodGxpbmUudjEuRGlzY292ZXJSZXNwb25zZRI9CgRTZW5kEhkuc2lnaHRsaW5lLnYxLlNlbmRSZXF1ZXN0Ghouc2lnaHRsaW5lLnYxLlNlbmRSZXNwb25zZRJMCglJbnRlcnJ1cHQSHi5zaWdodGxpbmUudjEuSW50ZXJydXB0UmVxdWVzdBofLnNpZ2h0bGluZS52MS5JbnRlcnJ1cHRSZXNwb25zZRJDCgZSZXNpemUSGy5zaWdodGxpbmUudjEuUmVzaXplUmVxdWVzdBocLnNpZ2h0bGluZS52MS5SZXNpemVSZXNwb25zZRJMCglUZXJtaW5hdGUSHi5zaWdodGxpbmUudjEuVGVybWluYXRlUmVxdWVzdBofLnNpZ2h0bGluZS52MS5UZXJtaW5hdGVSZXNwb25zZRJGCgdSZWxlYXNlEhwuc2lnaHRsaW5lLnYxLlJlbGVhc2VSZXF1ZXN0Gh0uc2lnaHRsaW5lLnYxLlJlbGVhc2VSZXNwb25zZRJDCgZEZWxldGUSGy5zaWdodGxpbmUudjEuRGVsZXRlUmVxdWVzdBocLnNpZ2h0bGluZS52MS5EZWxldGVSZXNwb25zZRJOCglTdWJzY3JpYmUSHi5zaWdodGxpbmUudjEuU3Vic2NyaWJlUmVxdWVzdBofLnNpZ2h0bGluZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEk8KCkxpc3RFdmVudHMSHy5zaWdodGxpbmUudjEuTGlzdEV2ZW50c1JlcXVlc3QaIC5zaWdodGxpbmUudjEuTGlzdEV2ZW50c1Jlc3BvbnNlEkkKCFNuYXBzaG90Eh0uc2lnaHRsaW5lLnYxLlNuYXBzaG90UmVxdWVzdBoeLnNpZ2h0bGluZS52MS5TbmFwc2hvdFJlc3BvbnNlEkMKBlNlYXJjaBIbLnNpZ2h0bGluZS52MS5TZWFyY2hSZXF1ZXN0Ghwuc2lnaHRsaW5lLnYxLlNlYXJjaFJlc3BvbnNlEkYKB1B1Ymxpc2gSHC5zaWdodGxpbmUudjEuUHVibGlzaFJlcXVlc3QaHS5zaWdodGxpbmUudjEuUHVibGlzaFJlc3BvbnNlEkMKBkFuc3dlchIbLnNpZ2h0bGluZS52MS5BbnN3ZXJSZXF1ZXN0Ghwuc2lnaHRsaW5lLnYxLkFuc3dlclJlc3BvbnNlEj0KBFdhaXQSGS5zaWdodGxpbmUudjEuV2FpdFJlcXVlc3QaGi5zaWdodGxpbmUudjEuV2FpdFJlc3BvbnNlEkYKB0V4cGxhaW4SHC5zaWdodGxpbmUudjEuRXhwbGFpblJlcXVlc3QaHS5zaWdodGxpbmUudjEuRXhwbGFpblJlc3BvbnNlEkAKBVVzYWdlEhouc2lnaHRsaW5lLnYxLlVzYWdlUmVxdWVzdBobLnNpZ2h0bGluZS52MS5Vc2FnZVJlc3BvbnNlEkYKB0NvbGxlY3QSHC5zaWdodGxpbmUudjEuQ29sbGVjdFJlcXVlc3QaHS5zaWdodGxpbmUudjEuQ29sbGVjdFJlc3BvbnNlElsKDldhdGNoRGlyZWN0b3J5EiMuc2lnaHRsaW5lLnYxLldhdGNoRGlyZWN0b3J5UmVxdWVzdBokLnNpZ2h0bGluZS52MS5XYXRjaERpcmVjdG9yeVJlc3BvbnNlEmEKEFVud2F0Y2hEaXJlY3RvcnkSJS5zaWdodGxpbmUudjEuVW53YXRjaERpcmVjdG9yeVJlcXVlc3QaJi5zaWdodGxpbmUudjEuVW53YXRjaERpcmVjdG9yeVJlc3BvbnNlEl4KD0xpc3REaXJlY3RvcmllcxIkLnNpZ2h0bGluZS52MS5MaXN0RGlyZWN0b3JpZXNSZXF1ZXN0GiUuc2lnaHRsaW5lLnYxLkxpc3REaXJlY3Rvcmllc1Jlc3BvbnNlEkYKB01ldHJpY3MSHC5zaWdodGxpbmUudjEuTWV0cmljc1JlcXVlc3QaHS5zaWdodGxpbmUudjEuTWV0cmljc1Jlc3BvbnNlQjIKEGRldi5zaWdodGxpbmUudjFQAVocc2lnaHRsaW5lLmRldi9nby9zaWdodGxpbmV2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sightline_v1_event, file_sightline_v1_session]);
+  fileDesc("CiJzaWdodGxpbmUvdjEvc2Vzc2lvbl9zZXJ2aWNlLnByb3RvEgxzaWdodGxpbmUudjEizwUKDUNyZWF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEjcKBmxhYmVscxgDIAMoCzInLnNpZ2h0bGluZS52MS5DcmVhdGVSZXF1ZXN0LkxhYmVsc0VudHJ5EgwKBGhvc3QYBCABKAkSCwoDY3dkGAUgASgJEjEKA2VudhgGIAMoCzIkLnNpZ2h0bGluZS52MS5DcmVhdGVSZXF1ZXN0LkVudkVudHJ5EhEKCWNsZWFyX2VudhgHIAEoCBIQCghrZWVwX3JhdxgIIAEoCBIiCgVhZ2VudBgJIAEoCzITLnNpZ2h0bGluZS52MS5BZ2VudBIhCgVzdGVwcxgKIAMoCzISLnNpZ2h0bGluZS52MS5TdGVwEigKB2NvbW1hbmQYCyABKAsyFS5zaWdodGxpbmUudjEuQ29tbWFuZEgAEiIKBHRtdXgYDCABKAsyEi5zaWdodGxpbmUudjEuVG11eEgAEiYKBnNjcmVlbhgNIAEoCzIULnNpZ2h0bGluZS52MS5TY3JlZW5IABIuCgp0eXBlc2NyaXB0GA4gASgLMhguc2lnaHRsaW5lLnYxLlR5cGVzY3JpcHRIABIuCgp0cmFuc2NyaXB0GA8gASgLMhguc2lnaHRsaW5lLnYxLlRyYW5zY3JpcHRIABIsCglwdWJsaXNoZWQYECABKAsyFy5zaWdodGxpbmUudjEuUHVibGlzaGVkSAASEQoJbG9nX3N0ZXBzGBEgASgIEi0KC3dhdGNoX2ZpbGVzGBIgASgOMhguc2lnaHRsaW5lLnYxLldhdGNoRmlsZXMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQggKBm9yaWdpbiJJCg5DcmVhdGVSZXNwb25zZRImCgdzZXNzaW9uGAEgASgLMhUuc2lnaHRsaW5lLnYxLlNlc3Npb24SDwoHZXhpc3RlZBgCIAEoCCIdCgpHZXRSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiNQoLR2V0UmVzcG9uc2USJgoHc2Vzc2lvbhgBIAEoCzIVLnNpZ2h0bGluZS52MS5TZXNzaW9uItQBCgtMaXN0UmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRIqCgZzdGF0ZXMYAyADKA4yGi5zaWdodGxpbmUudjEuU2Vzc2lvblN0YXRlEjUKBmxhYmVscxgEIAMoCzIlLnNpZ2h0bGluZS52MS5MaXN0UmVxdWVzdC5MYWJlbHNFbnRyeRIMCgRuYW1lGAUgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiUAoMTGlzdFJlc3BvbnNlEicKCHNlc3Npb25zGAEgAygLMhUuc2lnaHRsaW5lLnYxLlNlc3Npb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIksKD0Rpc2NvdmVyUmVxdWVzdBINCgVob3N0cxgBIAMoCRIUCgxzb2NrZXRfcGF0aHMYAiADKAkSEwoLZGlyZWN0b3JpZXMYAyADKAkiowMKCUNhbmRpZGF0ZRIMCgRob3N0GAEgASgJEicKBGtpbmQYAiABKA4yGS5zaWdodGxpbmUudjEuU2Vzc2lvbktpbmQSIgoEdG11eBgDIAEoCzISLnNpZ2h0bGluZS52MS5UbXV4SAASJgoGc2NyZWVuGAQgASgLMhQuc2lnaHRsaW5lLnYxLlNjcmVlbkgAEi4KCnR5cGVzY3JpcHQYBSABKAsyGC5zaWdodGxpbmUudjEuVHlwZXNjcmlwdEgAEi4KCnRyYW5zY3JpcHQYBiABKAsyGC5zaWdodGxpbmUudjEuVHJhbnNjcmlwdEgAEg8KB2NvbW1hbmQYByABKAkSDQoFdGl0bGUYCCABKAkSCwoDY3dkGAkgASgJEigKCHRlcm1pbmFsGAogASgLMhYuc2lnaHRsaW5lLnYxLlRlcm1pbmFsEhIKCnNlc3Npb25faWQYCyABKAkSDQoFcGlwZWQYDCABKAgSDQoFYWdlbnQYDSABKAkSIAoEcGFuZRgOIAEoCzISLnNpZ2h0bGluZS52MS5UbXV4QggKBm9yaWdpbiJmChBEaXNjb3ZlclJlc3BvbnNlEisKCmNhbmRpZGF0ZXMYASADKAsyFy5zaWdodGxpbmUudjEuQ2FuZGlkYXRlEiUKCHByb2JsZW1zGAIgAygLMhMuc2lnaHRsaW5lLnYxLkVycm9yIpwBCgtTZW5kUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSDAoEdGV4dBgDIAEoCRIMCgRkYXRhGAQgASgMEgwKBGtleXMYBSADKAkSDgoGc3VibWl0GAYgASgIEgsKA2VvZhgHIAEoCBIRCglzZW5zaXRpdmUYCCABKAgSDgoGYXV0aG9yGAkgASgJIkYKDFNlbmRSZXNwb25zZRILCgNzZXEYASABKAQSKQoJZGVsaXZlcmVkGAIgASgOMhYuc2lnaHRsaW5lLnYxLkRlbGl2ZXJ5IjMKEEludGVycnVwdFJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIOCgZhdXRob3IYAiABKAkiIAoRSW50ZXJydXB0UmVzcG9uc2USCwoDc2VxGAEgASgEIkoKDVJlc2l6ZVJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIoCgh0ZXJtaW5hbBgCIAEoCzIWLnNpZ2h0bGluZS52MS5UZXJtaW5hbCIdCg5SZXNpemVSZXNwb25zZRILCgNzZXEYASABKAQibQoQVGVybWluYXRlUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEg4KBnNpZ25hbBgCIAEoDRIoCgVncmFjZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZhdXRob3IYBCABKAkiOwoRVGVybWluYXRlUmVzcG9uc2USJgoHc2Vzc2lvbhgBIAEoCzIVLnNpZ2h0bGluZS52MS5TZXNzaW9uIiEKDlJlbGVhc2VSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiOQoPUmVsZWFzZVJlc3BvbnNlEiYKB3Nlc3Npb24YASABKAsyFS5zaWdodGxpbmUudjEuU2Vzc2lvbiIgCg1EZWxldGVSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiEAoORGVsZXRlUmVzcG9uc2UiMAoHQ3Vyc29ycxIlCgdjdXJzb3JzGAEgAygLMhQuc2lnaHRsaW5lLnYxLkN1cnNvciIICgZMYXRlc3QiagoGRmlsdGVyEiYKBWtpbmRzGAEgAygOMhcuc2lnaHRsaW5lLnYxLkV2ZW50S2luZBIPCgdzb3VyY2VzGAIgAygJEicKCGNoYW5uZWxzGAMgAygOMhUuc2lnaHRsaW5lLnYxLkNoYW5uZWwilQEKBlBhY2luZxIvCgxtaW5faW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVbWF4X2V2ZW50c19wZXJfc2Vjb25kGAIgASgNEhAKCGNvYWxlc2NlGAMgASgIEikKCW9uX2V4Y2VzcxgEIAEoDjIWLnNpZ2h0bGluZS52MS5PbkV4Y2VzcyKoBAoQU3Vic2NyaWJlUmVxdWVzdBIQCghzZXNzaW9ucxgBIAMoCRImCgVhZnRlchgCIAEoCzIVLnNpZ2h0bGluZS52MS5DdXJzb3JzSAASJgoGbGF0ZXN0GAMgASgLMhQuc2lnaHRsaW5lLnYxLkxhdGVzdEgAEg4KBHRhaWwYBCABKA1IABItCgdhdF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEiQKBmZpbHRlchgGIAEoCzIULnNpZ2h0bGluZS52MS5GaWx0ZXISIAoEdmlldxgHIAEoDjISLnNpZ2h0bGluZS52MS5WaWV3EiQKBnBhY2luZxgIIAEoCzIULnNpZ2h0bGluZS52MS5QYWNpbmcSJQoHb25fc2xvdxgJIAEoDjIULnNpZ2h0bGluZS52MS5PblNsb3cSFQoNbWF4X2xhZ19ieXRlcxgKIAEoBBIjCgZvbl9nYXAYCyABKA4yEy5zaWdodGxpbmUudjEuT25HYXASEAoIc25hcHNob3QYDCABKAgSFwoPdW50aWxfY2F1Z2h0X3VwGA0gASgIEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglvbWl0X2VjaG8YDyABKAgSJAoGcmVzdW1lGBAgASgLMhQuc2lnaHRsaW5lLnYxLlJlc3VtZUIHCgVzdGFydCKOAQoGUmVzdW1lEg4KBm1vbWVudBgBIAEoBBIwCgZwbGFjZXMYAiADKAsyIC5zaWdodGxpbmUudjEuUmVzdW1lLlBsYWNlc0VudHJ5GkIKC1BsYWNlc0VudHJ5EgsKA2tleRgBIAEoCRIiCgV2YWx1ZRgCIAEoCzITLnNpZ2h0bGluZS52MS5QbGFjZToCOAEicQoFUGxhY2USDQoFZXBvY2gYASABKAQSCwoDc2VxGAIgASgEEhAKCGFza2VkX2FzGAMgASgJEhQKDHNuYXBzaG90X2R1ZRgEIAEoCBIRCgljYXVnaHRfdXAYBSABKAgSEQoJY29tcGxldGVkGAYgASgIIrMCChFTdWJzY3JpYmVSZXNwb25zZRIjCgZldmVudHMYASADKAsyEy5zaWdodGxpbmUudjEuRXZlbnQSJgoGaGVhZGVyGAIgASgLMhQuc2lnaHRsaW5lLnYxLkhlYWRlckgAEioKCHNuYXBzaG90GAMgASgLMhYuc2lnaHRsaW5lLnYxLlNuYXBzaG90SAASKwoJY2F1Z2h0X3VwGAQgASgLMhYuc2lnaHRsaW5lLnYxLkNhdWdodFVwSAASIAoDZ2FwGAUgASgLMhEuc2lnaHRsaW5lLnYxLkdhcEgAEiwKCWhlYXJ0YmVhdBgGIAEoCzIXLnNpZ2h0bGluZS52MS5IZWFydGJlYXRIABIgCgNlbmQYByABKAsyES5zaWdodGxpbmUudjEuRW5kSABCBgoEc2lnbiKKAQoGSGVhZGVyEiYKB3Nlc3Npb24YASABKAsyFS5zaWdodGxpbmUudjEuU2Vzc2lvbhIkCgZjdXJzb3IYAiABKAsyFC5zaWdodGxpbmUudjEuQ3Vyc29yEiIKBXBsYWNlGAMgASgLMhMuc2lnaHRsaW5lLnYxLlBsYWNlEg4KBm1vbWVudBgEIAEoBCIwCghDYXVnaHRVcBIkCgZjdXJzb3IYASABKAsyFC5zaWdodGxpbmUudjEuQ3Vyc29yIrQBCgNHYXASEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCglmaXJzdF9zZXEYAiABKAQSEAoIbGFzdF9zZXEYAyABKAQSJwoGcmVhc29uGAQgASgOMhcuc2lnaHRsaW5lLnYxLkdhcFJlYXNvbhImCgVraW5kcxgFIAMoDjIXLnNpZ2h0bGluZS52MS5FdmVudEtpbmQSDQoFYnl0ZXMYBiABKAQSFAoMc25hcHNob3RfZHVlGAcgASgIInAKCUhlYXJ0YmVhdBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCglwb3NpdGlvbnMYAiADKAsyFi5zaWdodGxpbmUudjEuUG9zaXRpb24SDgoGbW9tZW50GAMgASgEIlcKCFBvc2l0aW9uEiQKBmN1cnNvchgBIAEoCzIULnNpZ2h0bGluZS52MS5DdXJzb3ISEgoKbGFnX2V2ZW50cxgCIAEoBBIRCglsYWdfYnl0ZXMYAyABKAQiLgoDRW5kEicKBnJlYXNvbhgBIAEoDjIXLnNpZ2h0bGluZS52MS5FbmRSZWFzb24ikgEKEUxpc3RFdmVudHNSZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkSEQoJYWZ0ZXJfc2VxGAQgASgEEiQKBmZpbHRlchgFIAEoCzIULnNpZ2h0bGluZS52MS5GaWx0ZXISDAoEZnVsbBgGIAEoBCKAAQoSTGlzdEV2ZW50c1Jlc3BvbnNlEiMKBmV2ZW50cxgBIAMoCzITLnNpZ2h0bGluZS52MS5FdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSHgoDZ2FwGAMgASgLMhEuc2lnaHRsaW5lLnYxLkdhcBIMCgRwYXJ0GAQgASgMIiIKD1NuYXBzaG90UmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJIjwKEFNuYXBzaG90UmVzcG9uc2USKAoIc25hcHNob3QYASABKAsyFi5zaWdodGxpbmUudjEuU25hcHNob3QiswEKDVNlYXJjaFJlcXVlc3QSDQoFcXVlcnkYASABKAkSEAoIc2Vzc2lvbnMYAiADKAkSLQoJZnJvbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgd0b190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwYWdlX3NpemUYBSABKA0SEgoKcGFnZV90b2tlbhgGIAEoCSJnCglTZWFyY2hIaXQSEgoKc2Vzc2lvbl9pZBgBIAEoCRILCgNzZXEYAiABKAQSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHc25pcHBldBgEIAEoCSIxCg5JbmRleGVkVGhyb3VnaBISCgpzZXNzaW9uX2lkGAEgASgJEgsKA3NlcRgCIAEoBCKHAQoOU2VhcmNoUmVzcG9uc2USJQoEaGl0cxgBIAMoCzIXLnNpZ2h0bGluZS52MS5TZWFyY2hIaXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEjUKD2luZGV4ZWRfdGhyb3VnaBgDIAMoCzIcLnNpZ2h0bGluZS52MS5JbmRleGVkVGhyb3VnaCJzCg5QdWJsaXNoUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEhMKC3Byb2R1Y2VyX2lkGAIgASgJEhYKDmZpcnN0X3NlcXVlbmNlGAMgASgEEiMKBmV2ZW50cxgEIAMoCzITLnNpZ2h0bGluZS52MS5FdmVudCI1Cg9QdWJsaXNoUmVzcG9uc2USFQoNbmV4dF9zZXF1ZW5jZRgBIAEoBBILCgNzZXEYAiABKAQiZQoNQW5zd2VyUmVxdWVzdBIPCgdzZXNzaW9uGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEQoJb3B0aW9uX2lkGAMgASgJEgwKBHRleHQYBCABKAkSDgoGYXV0aG9yGAUgASgJIh0KDkFuc3dlclJlc3BvbnNlEgsKA3NlcRgBIAEoBCKIAQoLV2FpdFJlcXVlc3QSDwoHc2Vzc2lvbhgBIAEoCRIpCgV1bnRpbBgCIAMoDjIaLnNpZ2h0bGluZS52MS5TZXNzaW9uU3RhdGUSEQoJYWZ0ZXJfc2VxGAMgASgEEioKB3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iVgoMV2FpdFJlc3BvbnNlEhEKCXRpbWVkX291dBgBIAEoCBImCgdzZXNzaW9uGAIgASgLMhUuc2lnaHRsaW5lLnYxLlNlc3Npb24SCwoDc2VxGAMgASgEIiEKDkV4cGxhaW5SZXF1ZXN0Eg8KB3Nlc3Npb24YASABKAkiaQoPRXhwbGFpblJlc3BvbnNlEikKBXN0YXRlGAEgASgLMhouc2lnaHRsaW5lLnYxLlN0YXRlQ2hhbmdlZBILCgNzZXEYAiABKAQSDAoEcnVsZRgDIAEoCRIQCghldmlkZW5jZRgEIAMoCSIOCgxVc2FnZVJlcXVlc3Qi0AEKDVVzYWdlUmVzcG9uc2USEQoJbG9nX2J5dGVzGAEgASgEEhcKD2VuZGVkX2xvZ19ieXRlcxgCIAEoBBISCgpkaXNrX2J5dGVzGAMgASgEEhMKC3Nwb29sX2J5dGVzGAQgASgEEhIKCmZyZWVfYnl0ZXMYBSABKAQSEAoIc2Vzc2lvbnMYBiABKA0SFQoNbGl2ZV9zZXNzaW9ucxgHIAEoDRItCgZsaW1pdHMYCCABKAsyHS5zaWdodGxpbmUudjEuUmV0ZW50aW9uTGltaXRzInEKD1JldGVudGlvbkxpbWl0cxIZChFtYXhfc2Vzc2lvbl9ieXRlcxgBIAEoBBIXCg9tYXhfdG90YWxfYnl0ZXMYAiABKAQSKgoHbWF4X2FnZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJQCg5Db2xsZWN0UmVxdWVzdBItCgZsaW1pdHMYASABKAsyHS5zaWdodGxpbmUudjEuUmV0ZW50aW9uTGltaXRzEg8KB2RyeV9ydW4YAiABKAgiZgoPQ29sbGVjdFJlc3BvbnNlEg0KBWJ5dGVzGAEgASgEEg4KBmV2ZW50cxgCIAEoBBIaChJzaG9ydGVuZWRfc2Vzc2lvbnMYAyABKA0SGAoQcmVtb3ZlZF9zZXNzaW9ucxgEIAEoDSJPCglEaXJlY3RvcnkSDAoEcGF0aBgBIAEoCRIMCgRob3N0GAIgASgJEhUKDWZyb21fc2V0dGluZ3MYAyABKAgSDwoHcHJvYmxlbRgEIAEoCSIzChVXYXRjaERpcmVjdG9yeVJlcXVlc3QSDAoEcGF0aBgBIAEoCRIMCgRob3N0GAIgASgJIkQKFldhdGNoRGlyZWN0b3J5UmVzcG9uc2USKgoJZGlyZWN0b3J5GAEgASgLMhcuc2lnaHRsaW5lLnYxLkRpcmVjdG9yeSI1ChdVbndhdGNoRGlyZWN0b3J5UmVxdWVzdBIMCgRwYXRoGAEgASgJEgwKBGhvc3QYAiABKAkiGgoYVW53YXRjaERpcmVjdG9yeVJlc3BvbnNlIhgKFkxpc3REaXJlY3Rvcmllc1JlcXVlc3QiRwoXTGlzdERpcmVjdG9yaWVzUmVzcG9uc2USLAoLZGlyZWN0b3JpZXMYASADKAsyFy5zaWdodGxpbmUudjEuRGlyZWN0b3J5IhAKDk1ldHJpY3NSZXF1ZXN0Iv0BCgZNZXRyaWMSDAoEbmFtZRgBIAEoCRInCgRraW5kGAIgASgOMhkuc2lnaHRsaW5lLnYxLk1ldHJpYy5LaW5kEgwKBGhlbHAYAyABKAkSMAoGbGFiZWxzGAQgAygLMiAuc2lnaHRsaW5lLnYxLk1ldHJpYy5MYWJlbHNFbnRyeRINCgV2YWx1ZRgFIAEoARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj4KBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEhAKDEtJTkRfQ09VTlRFUhABEg4KCktJTkRfR0FVR0UQAiI4Cg9NZXRyaWNzUmVzcG9uc2USJQoHbWV0cmljcxgBIAMoCzIULnNpZ2h0bGluZS52MS5NZXRyaWMqUgoKV2F0Y2hGaWxlcxIbChdXQVRDSF9GSUxFU19VTlNQRUNJRklFRBAAEhIKDldBVENIX0ZJTEVTX09OEAESEwoPV0FUQ0hfRklMRVNfT0ZGEAIqUgoIRGVsaXZlcnkSGAoUREVMSVZFUllfVU5TUEVDSUZJRUQQABIWChJERUxJVkVSWV9ERUxJVkVSRUQQARIUChBERUxJVkVSWV9VTktOT1dOEAIqOQoEVmlldxIUChBWSUVXX1VOU1BFQ0lGSUVEEAASDAoIVklFV19SQVcQARINCglWSUVXX1RFWFQQAipOCghPbkV4Y2VzcxIZChVPTl9FWENFU1NfVU5TUEVDSUZJRUQQABITCg9PTl9FWENFU1NfREVMQVkQARISCg5PTl9FWENFU1NfU0hFRBACKl0KBk9uU2xvdxIXChNPTl9TTE9XX1VOU1BFQ0lGSUVEEAASEQoNT05fU0xPV19CTE9DSxABEhUKEU9OX1NMT1dfVE9fTEFURVNUEAISEAoMT05fU0xPV19GQUlMEAMqQQoFT25HYXASFgoST05fR0FQX1VOU1BFQ0lGSUVEEAASDwoLT05fR0FQX1NLSVAQARIPCgtPTl9HQVBfRkFJTBACKoMBCglHYXBSZWFzb24SGgoWR0FQX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFEdBUF9SRUFTT05fUkVURU5USU9OEAESEwoPR0FQX1JFQVNPTl9TSEVEEAISEwoPR0FQX1JFQVNPTl9TTE9XEAMSFgoSR0FQX1JFQVNPTl9EQU1BR0VEEAQqjQEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoURU5EX1JFQVNPTl9BTExfRU5ERUQQARIYChRFTkRfUkVBU09OX0NBVUdIVF9VUBACEhcKE0VORF9SRUFTT05fRFJBSU5JTkcQAxIXChNFTkRfUkVBU09OX1RPT19TTE9XEAQy/w0KDlNlc3Npb25TZXJ2aWNlEkMKBkNyZWF0ZRIbLnNpZ2h0bGluZS52MS5DcmVhdGVSZXF1ZXN0Ghwuc2lnaHRsaW5lLnYxLkNyZWF0ZVJlc3BvbnNlEjoKA0dldBIYLnNpZ2h0bGluZS52MS5HZXRSZXF1ZXN0Ghkuc2lnaHRsaW5lLnYxLkdldFJlc3BvbnNlEj0KBExpc3QSGS5zaWdodGxpbmUudjEuTGlzdFJlcXVlc3QaGi5zaWdodGxpbmUudjEuTGlzdFJlc3BvbnNlEkkKCERpc2NvdmVyEh0uc2lnaHRsaW5lLnYxLkRpc2NvdmVyUmVxdWVzdBoeLnNpZ2h0bGluZS52MS5EaXNjb3ZlclJlc3BvbnNlEj0KBFNlbmQSGS5zaWdodGxpbmUudjEuU2VuZFJlcXVlc3QaGi5zaWdodGxpbmUudjEuU2VuZFJlc3BvbnNlEkwKCUludGVycnVwdBIeLnNpZ2h0bGluZS52MS5JbnRlcnJ1cHRSZXF1ZXN0Gh8uc2lnaHRsaW5lLnYxLkludGVycnVwdFJlc3BvbnNlEkMKBlJlc2l6ZRIbLnNpZ2h0bGluZS52MS5SZXNpemVSZXF1ZXN0Ghwuc2lnaHRsaW5lLnYxLlJlc2l6ZVJlc3BvbnNlEkwKCVRlcm1pbmF0ZRIeLnNpZ2h0bGluZS52MS5UZXJtaW5hdGVSZXF1ZXN0Gh8uc2lnaHRsaW5lLnYxLlRlcm1pbmF0ZVJlc3BvbnNlEkYKB1JlbGVhc2USHC5zaWdodGxpbmUudjEuUmVsZWFzZVJlcXVlc3QaHS5zaWdodGxpbmUudjEuUmVsZWFzZVJlc3BvbnNlEkMKBkRlbGV0ZRIbLnNpZ2h0bGluZS52MS5EZWxldGVSZXF1ZXN0Ghwuc2lnaHRsaW5lLnYxLkRlbGV0ZVJlc3BvbnNlEk4KCVN1YnNjcmliZRIeLnNpZ2h0bGluZS52MS5TdWJzY3JpYmVSZXF1ZXN0Gh8uc2lnaHRsaW5lLnYxLlN1YnNjcmliZVJlc3BvbnNlMAESTwoKTGlzdEV2ZW50cxIfLnNpZ2h0bGluZS52MS5MaXN0RXZlbnRzUmVxdWVzdBogLnNpZ2h0bGluZS52MS5MaXN0RXZlbnRzUmVzcG9uc2USSQoIU25hcHNob3QSHS5zaWdodGxpbmUudjEuU25hcHNob3RSZXF1ZXN0Gh4uc2lnaHRsaW5lLnYxLlNuYXBzaG90UmVzcG9uc2USQwoGU2VhcmNoEhsuc2lnaHRsaW5lLnYxLlNlYXJjaFJlcXVlc3QaHC5zaWdodGxpbmUudjEuU2VhcmNoUmVzcG9uc2USRgoHUHVibGlzaBIcLnNpZ2h0bGluZS52MS5QdWJsaXNoUmVxdWVzdBodLnNpZ2h0bGluZS52MS5QdWJsaXNoUmVzcG9uc2USQwoGQW5zd2VyEhsuc2lnaHRsaW5lLnYxLkFuc3dlclJlcXVlc3QaHC5zaWdodGxpbmUudjEuQW5zd2VyUmVzcG9uc2USPQoEV2FpdBIZLnNpZ2h0bGluZS52MS5XYWl0UmVxdWVzdBoaLnNpZ2h0bGluZS52MS5XYWl0UmVzcG9uc2USRgoHRXhwbGFpbhIcLnNpZ2h0bGluZS52MS5FeHBsYWluUmVxdWVzdBodLnNpZ2h0bGluZS52MS5FeHBsYWluUmVzcG9uc2USQAoFVXNhZ2USGi5zaWdodGxpbmUudjEuVXNhZ2VSZXF1ZXN0Ghsuc2lnaHRsaW5lLnYxLlVzYWdlUmVzcG9uc2USRgoHQ29sbGVjdBIcLnNpZ2h0bGluZS52MS5Db2xsZWN0UmVxdWVzdBodLnNpZ2h0bGluZS52MS5Db2xsZWN0UmVzcG9uc2USWwoOV2F0Y2hEaXJlY3RvcnkSIy5zaWdodGxpbmUudjEuV2F0Y2hEaXJlY3RvcnlSZXF1ZXN0GiQuc2lnaHRsaW5lLnYxLldhdGNoRGlyZWN0b3J5UmVzcG9uc2USYQoQVW53YXRjaERpcmVjdG9yeRIlLnNpZ2h0bGluZS52MS5VbndhdGNoRGlyZWN0b3J5UmVxdWVzdBomLnNpZ2h0bGluZS52MS5VbndhdGNoRGlyZWN0b3J5UmVzcG9uc2USXgoPTGlzdERpcmVjdG9yaWVzEiQuc2lnaHRsaW5lLnYxLkxpc3REaXJlY3Rvcmllc1JlcXVlc3QaJS5zaWdodGxpbmUudjEuTGlzdERpcmVjdG9yaWVzUmVzcG9uc2USRgoHTWV0cmljcxIcLnNpZ2h0bGluZS52MS5NZXRyaWNzUmVxdWVzdBodLnNpZ2h0bGluZS52MS5NZXRyaWNzUmVzcG9uc2VCMgoQZGV2LnNpZ2h0bGluZS52MVABWhxzaWdodGxpbmUuZGV2L2dvL3NpZ2h0bGluZXYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_sightline_v1_event, file_sightline_v1_session]);
 
 /**
  * What to start or adopt.
@@ -1090,6 +1090,13 @@ export type SubscribeRequest = Message<"sightline.v1.SubscribeRequest"> & {
    * @generated from field: bool omit_echo = 15;
    */
   omitEcho: boolean;
+
+  /**
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   *
+   * @generated from field: sightline.v1.Resume resume = 16;
+   */
+  resume?: Resume | undefined;
 };
 
 /**
@@ -1098,6 +1105,91 @@ export type SubscribeRequest = Message<"sightline.v1.SubscribeRequest"> & {
  */
 export const SubscribeRequestSchema: GenMessage<SubscribeRequest> = /*@__PURE__*/
   messageDesc(file_sightline_v1_session_service, 25);
+
+/**
+ * What a subscriber keeps to go on after a break as if there had been none: each event and each sign comes once.
+ *
+ * @generated from message sightline.v1.Resume
+ */
+export type Resume = Message<"sightline.v1.Resume"> & {
+  /**
+   * That of the first header or heartbeat; 0: neither came.
+   *
+   * @generated from field: uint64 moment = 1;
+   */
+  moment: bigint;
+
+  /**
+   * By the id of the session, from its header on. What comes changes it: `seq` is that of an event, `Gap.last_seq`, `Snapshot.as_of_seq` or the
+   * `seq` of a `CaughtUp` and of a heartbeat's position, and never goes back.
+   *
+   * @generated from field: map<string, sightline.v1.Place> places = 2;
+   */
+  places: { [key: string]: Place };
+};
+
+/**
+ * Describes the message sightline.v1.Resume.
+ * Use `create(ResumeSchema)` to create a new message.
+ */
+export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
+  messageDesc(file_sightline_v1_session_service, 26);
+
+/**
+ * How far a subscriber is in one session, and what it was told of it.
+ *
+ * @generated from message sightline.v1.Place
+ */
+export type Place = Message<"sightline.v1.Place"> & {
+  /**
+   * The incarnation of the log.
+   *
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * The last event that came or will not come.
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * The word of `SubscribeRequest.sessions` that means it; empty: `*` does. The word may mean another session by now.
+   *
+   * @generated from field: string asked_as = 3;
+   */
+  askedAs: string;
+
+  /**
+   * A snapshot of it is still to come: as the header said, or the last gap. An event or a snapshot ends it.
+   *
+   * @generated from field: bool snapshot_due = 4;
+   */
+  snapshotDue: boolean;
+
+  /**
+   * `CaughtUp` came.
+   *
+   * @generated from field: bool caught_up = 5;
+   */
+  caughtUp: boolean;
+
+  /**
+   * `completed` came: nothing follows, also when the session is deleted meanwhile.
+   *
+   * @generated from field: bool completed = 6;
+   */
+  completed: boolean;
+};
+
+/**
+ * Describes the message sightline.v1.Place.
+ * Use `create(PlaceSchema)` to create a new message.
+ */
+export const PlaceSchema: GenMessage<Place> = /*@__PURE__*/
+  messageDesc(file_sightline_v1_session_service, 27);
 
 /**
  * Events, or one sign. Never both.
@@ -1173,7 +1265,7 @@ export type SubscribeResponse = Message<"sightline.v1.SubscribeResponse"> & {
  * Use `create(SubscribeResponseSchema)` to create a new message.
  */
 export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 26);
+  messageDesc(file_sightline_v1_session_service, 28);
 
 /**
  * A session that the stream will carry.
@@ -1194,6 +1286,20 @@ export type Header = Message<"sightline.v1.Header"> & {
    * @generated from field: sightline.v1.Cursor cursor = 2;
    */
   cursor?: Cursor | undefined;
+
+  /**
+   * The same, to be kept in `Resume.places`.
+   *
+   * @generated from field: sightline.v1.Place place = 3;
+   */
+  place?: Place | undefined;
+
+  /**
+   * When the stream began, in the server's own counting; for `Resume.moment`.
+   *
+   * @generated from field: uint64 moment = 4;
+   */
+  moment: bigint;
 };
 
 /**
@@ -1201,7 +1307,7 @@ export type Header = Message<"sightline.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 27);
+  messageDesc(file_sightline_v1_session_service, 29);
 
 /**
  * A session's events are all sent up to the head as it was at the start.
@@ -1222,7 +1328,7 @@ export type CaughtUp = Message<"sightline.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 28);
+  messageDesc(file_sightline_v1_session_service, 30);
 
 /**
  * Events that will not come.
@@ -1271,6 +1377,13 @@ export type Gap = Message<"sightline.v1.Gap"> & {
    * @generated from field: uint64 bytes = 6;
    */
   bytes: bigint;
+
+  /**
+   * A snapshot that stands for them follows.
+   *
+   * @generated from field: bool snapshot_due = 7;
+   */
+  snapshotDue: boolean;
 };
 
 /**
@@ -1278,7 +1391,7 @@ export type Gap = Message<"sightline.v1.Gap"> & {
  * Use `create(GapSchema)` to create a new message.
  */
 export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 29);
+  messageDesc(file_sightline_v1_session_service, 31);
 
 /**
  * How far the stream is, and how far behind.
@@ -1299,6 +1412,13 @@ export type Heartbeat = Message<"sightline.v1.Heartbeat"> & {
    * @generated from field: repeated sightline.v1.Position positions = 2;
    */
   positions: Position[];
+
+  /**
+   * As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+   *
+   * @generated from field: uint64 moment = 3;
+   */
+  moment: bigint;
 };
 
 /**
@@ -1306,7 +1426,7 @@ export type Heartbeat = Message<"sightline.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 30);
+  messageDesc(file_sightline_v1_session_service, 32);
 
 /**
  * How far a stream is in one session.
@@ -1341,7 +1461,7 @@ export type Position = Message<"sightline.v1.Position"> & {
  * Use `create(PositionSchema)` to create a new message.
  */
 export const PositionSchema: GenMessage<Position> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 31);
+  messageDesc(file_sightline_v1_session_service, 33);
 
 /**
  * The stream is over.
@@ -1362,7 +1482,7 @@ export type End = Message<"sightline.v1.End"> & {
  * Use `create(EndSchema)` to create a new message.
  */
 export const EndSchema: GenMessage<End> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 32);
+  messageDesc(file_sightline_v1_session_service, 34);
 
 /**
  * Which events of one session.
@@ -1420,7 +1540,7 @@ export type ListEventsRequest = Message<"sightline.v1.ListEventsRequest"> & {
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
 export const ListEventsRequestSchema: GenMessage<ListEventsRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 33);
+  messageDesc(file_sightline_v1_session_service, 35);
 
 /**
  * One page of events.
@@ -1462,7 +1582,7 @@ export type ListEventsResponse = Message<"sightline.v1.ListEventsResponse"> & {
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
 export const ListEventsResponseSchema: GenMessage<ListEventsResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 34);
+  messageDesc(file_sightline_v1_session_service, 36);
 
 /**
  * Whose screen.
@@ -1483,7 +1603,7 @@ export type SnapshotRequest = Message<"sightline.v1.SnapshotRequest"> & {
  * Use `create(SnapshotRequestSchema)` to create a new message.
  */
 export const SnapshotRequestSchema: GenMessage<SnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 35);
+  messageDesc(file_sightline_v1_session_service, 37);
 
 /**
  * The screen.
@@ -1504,7 +1624,7 @@ export type SnapshotResponse = Message<"sightline.v1.SnapshotResponse"> & {
  * Use `create(SnapshotResponseSchema)` to create a new message.
  */
 export const SnapshotResponseSchema: GenMessage<SnapshotResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 36);
+  messageDesc(file_sightline_v1_session_service, 38);
 
 /**
  * What to look for.
@@ -1561,7 +1681,7 @@ export type SearchRequest = Message<"sightline.v1.SearchRequest"> & {
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 37);
+  messageDesc(file_sightline_v1_session_service, 39);
 
 /**
  * One place that was found.
@@ -1603,7 +1723,7 @@ export type SearchHit = Message<"sightline.v1.SearchHit"> & {
  * Use `create(SearchHitSchema)` to create a new message.
  */
 export const SearchHitSchema: GenMessage<SearchHit> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 38);
+  messageDesc(file_sightline_v1_session_service, 40);
 
 /**
  * How far a session is indexed.
@@ -1631,7 +1751,7 @@ export type IndexedThrough = Message<"sightline.v1.IndexedThrough"> & {
  * Use `create(IndexedThroughSchema)` to create a new message.
  */
 export const IndexedThroughSchema: GenMessage<IndexedThrough> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 39);
+  messageDesc(file_sightline_v1_session_service, 41);
 
 /**
  * What was found, newest first.
@@ -1667,7 +1787,7 @@ export type SearchResponse = Message<"sightline.v1.SearchResponse"> & {
  * Use `create(SearchResponseSchema)` to create a new message.
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 40);
+  messageDesc(file_sightline_v1_session_service, 42);
 
 /**
  * Events of one producer, in its order.
@@ -1711,7 +1831,7 @@ export type PublishRequest = Message<"sightline.v1.PublishRequest"> & {
  * Use `create(PublishRequestSchema)` to create a new message.
  */
 export const PublishRequestSchema: GenMessage<PublishRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 41);
+  messageDesc(file_sightline_v1_session_service, 43);
 
 /**
  * How far the producer's events are in the log.
@@ -1739,7 +1859,7 @@ export type PublishResponse = Message<"sightline.v1.PublishResponse"> & {
  * Use `create(PublishResponseSchema)` to create a new message.
  */
 export const PublishResponseSchema: GenMessage<PublishResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 42);
+  messageDesc(file_sightline_v1_session_service, 44);
 
 /**
  * The answer to an agent's request.
@@ -1788,7 +1908,7 @@ export type AnswerRequest = Message<"sightline.v1.AnswerRequest"> & {
  * Use `create(AnswerRequestSchema)` to create a new message.
  */
 export const AnswerRequestSchema: GenMessage<AnswerRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 43);
+  messageDesc(file_sightline_v1_session_service, 45);
 
 /**
  * The answer's place in the log.
@@ -1809,7 +1929,7 @@ export type AnswerResponse = Message<"sightline.v1.AnswerResponse"> & {
  * Use `create(AnswerResponseSchema)` to create a new message.
  */
 export const AnswerResponseSchema: GenMessage<AnswerResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 44);
+  messageDesc(file_sightline_v1_session_service, 46);
 
 /**
  * What to wait for.
@@ -1851,7 +1971,7 @@ export type WaitRequest = Message<"sightline.v1.WaitRequest"> & {
  * Use `create(WaitRequestSchema)` to create a new message.
  */
 export const WaitRequestSchema: GenMessage<WaitRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 45);
+  messageDesc(file_sightline_v1_session_service, 47);
 
 /**
  * What was waited for.
@@ -1886,7 +2006,7 @@ export type WaitResponse = Message<"sightline.v1.WaitResponse"> & {
  * Use `create(WaitResponseSchema)` to create a new message.
  */
 export const WaitResponseSchema: GenMessage<WaitResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 46);
+  messageDesc(file_sightline_v1_session_service, 48);
 
 /**
  * Whose state to explain.
@@ -1907,7 +2027,7 @@ export type ExplainRequest = Message<"sightline.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 47);
+  messageDesc(file_sightline_v1_session_service, 49);
 
 /**
  * Which rule gave the present state.
@@ -1949,7 +2069,7 @@ export type ExplainResponse = Message<"sightline.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 48);
+  messageDesc(file_sightline_v1_session_service, 50);
 
 /**
  * Nothing to say.
@@ -1964,7 +2084,7 @@ export type UsageRequest = Message<"sightline.v1.UsageRequest"> & {
  * Use `create(UsageRequestSchema)` to create a new message.
  */
 export const UsageRequestSchema: GenMessage<UsageRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 49);
+  messageDesc(file_sightline_v1_session_service, 51);
 
 /**
  * What the logs take, in bytes.
@@ -2034,7 +2154,7 @@ export type UsageResponse = Message<"sightline.v1.UsageResponse"> & {
  * Use `create(UsageResponseSchema)` to create a new message.
  */
 export const UsageResponseSchema: GenMessage<UsageResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 50);
+  messageDesc(file_sightline_v1_session_service, 52);
 
 /**
  * How much is kept. The oldest events go first, those of ended sessions before those of live ones.
@@ -2069,7 +2189,7 @@ export type RetentionLimits = Message<"sightline.v1.RetentionLimits"> & {
  * Use `create(RetentionLimitsSchema)` to create a new message.
  */
 export const RetentionLimitsSchema: GenMessage<RetentionLimits> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 51);
+  messageDesc(file_sightline_v1_session_service, 53);
 
 /**
  * What to remove.
@@ -2097,7 +2217,7 @@ export type CollectRequest = Message<"sightline.v1.CollectRequest"> & {
  * Use `create(CollectRequestSchema)` to create a new message.
  */
 export const CollectRequestSchema: GenMessage<CollectRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 52);
+  messageDesc(file_sightline_v1_session_service, 54);
 
 /**
  * What was removed, or would be.
@@ -2139,7 +2259,7 @@ export type CollectResponse = Message<"sightline.v1.CollectResponse"> & {
  * Use `create(CollectResponseSchema)` to create a new message.
  */
 export const CollectResponseSchema: GenMessage<CollectResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 53);
+  messageDesc(file_sightline_v1_session_service, 55);
 
 /**
  * Where typescripts appear.
@@ -2181,7 +2301,7 @@ export type Directory = Message<"sightline.v1.Directory"> & {
  * Use `create(DirectorySchema)` to create a new message.
  */
 export const DirectorySchema: GenMessage<Directory> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 54);
+  messageDesc(file_sightline_v1_session_service, 56);
 
 /**
  * Which directory to look at.
@@ -2209,7 +2329,7 @@ export type WatchDirectoryRequest = Message<"sightline.v1.WatchDirectoryRequest"
  * Use `create(WatchDirectoryRequestSchema)` to create a new message.
  */
 export const WatchDirectoryRequestSchema: GenMessage<WatchDirectoryRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 55);
+  messageDesc(file_sightline_v1_session_service, 57);
 
 /**
  * It is looked at.
@@ -2230,7 +2350,7 @@ export type WatchDirectoryResponse = Message<"sightline.v1.WatchDirectoryRespons
  * Use `create(WatchDirectoryResponseSchema)` to create a new message.
  */
 export const WatchDirectoryResponseSchema: GenMessage<WatchDirectoryResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 56);
+  messageDesc(file_sightline_v1_session_service, 58);
 
 /**
  * Which directory to leave alone.
@@ -2258,7 +2378,7 @@ export type UnwatchDirectoryRequest = Message<"sightline.v1.UnwatchDirectoryRequ
  * Use `create(UnwatchDirectoryRequestSchema)` to create a new message.
  */
 export const UnwatchDirectoryRequestSchema: GenMessage<UnwatchDirectoryRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 57);
+  messageDesc(file_sightline_v1_session_service, 59);
 
 /**
  * It is left alone.
@@ -2273,7 +2393,7 @@ export type UnwatchDirectoryResponse = Message<"sightline.v1.UnwatchDirectoryRes
  * Use `create(UnwatchDirectoryResponseSchema)` to create a new message.
  */
 export const UnwatchDirectoryResponseSchema: GenMessage<UnwatchDirectoryResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 58);
+  messageDesc(file_sightline_v1_session_service, 60);
 
 /**
  * Nothing to say.
@@ -2288,7 +2408,7 @@ export type ListDirectoriesRequest = Message<"sightline.v1.ListDirectoriesReques
  * Use `create(ListDirectoriesRequestSchema)` to create a new message.
  */
 export const ListDirectoriesRequestSchema: GenMessage<ListDirectoriesRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 59);
+  messageDesc(file_sightline_v1_session_service, 61);
 
 /**
  * The directories that are looked at.
@@ -2309,7 +2429,7 @@ export type ListDirectoriesResponse = Message<"sightline.v1.ListDirectoriesRespo
  * Use `create(ListDirectoriesResponseSchema)` to create a new message.
  */
 export const ListDirectoriesResponseSchema: GenMessage<ListDirectoriesResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 60);
+  messageDesc(file_sightline_v1_session_service, 62);
 
 /**
  * Nothing to say.
@@ -2324,7 +2444,7 @@ export type MetricsRequest = Message<"sightline.v1.MetricsRequest"> & {
  * Use `create(MetricsRequestSchema)` to create a new message.
  */
 export const MetricsRequestSchema: GenMessage<MetricsRequest> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 61);
+  messageDesc(file_sightline_v1_session_service, 63);
 
 /**
  * One measured value. Names, kinds and units are those of OpenMetrics.
@@ -2373,7 +2493,7 @@ export type Metric = Message<"sightline.v1.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 62);
+  messageDesc(file_sightline_v1_session_service, 64);
 
 /**
  * How a value moves.
@@ -2407,7 +2527,7 @@ export enum Metric_Kind {
  * Describes the enum sightline.v1.Metric.Kind.
  */
 export const Metric_KindSchema: GenEnum<Metric_Kind> = /*@__PURE__*/
-  enumDesc(file_sightline_v1_session_service, 62, 0);
+  enumDesc(file_sightline_v1_session_service, 64, 0);
 
 /**
  * All of them; those of one name follow each other.
@@ -2428,7 +2548,7 @@ export type MetricsResponse = Message<"sightline.v1.MetricsResponse"> & {
  * Use `create(MetricsResponseSchema)` to create a new message.
  */
 export const MetricsResponseSchema: GenMessage<MetricsResponse> = /*@__PURE__*/
-  messageDesc(file_sightline_v1_session_service, 63);
+  messageDesc(file_sightline_v1_session_service, 65);
 
 /**
  * Whether changes of files become events.
@@ -2848,7 +2968,7 @@ export const SessionService: GenService<{
     output: typeof DeleteResponseSchema;
   },
   /**
-   * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+   * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
    * NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
    * INVALID_ARGUMENT: no session named, a kind or channel that is none.
    *

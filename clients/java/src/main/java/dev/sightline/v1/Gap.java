@@ -252,6 +252,21 @@ private static final long serialVersionUID = 0L;
     return bytes_;
   }
 
+  public static final int SNAPSHOT_DUE_FIELD_NUMBER = 7;
+  private boolean snapshotDue_ = false;
+  /**
+   * <pre>
+   * A snapshot that stands for them follows.
+   * </pre>
+   *
+   * <code>bool snapshot_due = 7;</code>
+   * @return The snapshotDue.
+   */
+  @java.lang.Override
+  public boolean getSnapshotDue() {
+    return snapshotDue_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -289,6 +304,9 @@ private static final long serialVersionUID = 0L;
     if (bytes_ != 0L) {
       output.writeUInt64(6, bytes_);
     }
+    if (snapshotDue_ != false) {
+      output.writeBool(7, snapshotDue_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -324,6 +342,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeUInt64Size(6, bytes_);
     }
+    if (snapshotDue_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(7, snapshotDue_);
+    }
     return size;
   }
   @java.lang.Override
@@ -358,6 +380,8 @@ private static final long serialVersionUID = 0L;
     if (!kinds_.equals(other.kinds_)) return false;
     if (getBytes()
         != other.getBytes()) return false;
+    if (getSnapshotDue()
+        != other.getSnapshotDue()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -386,6 +410,9 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + BYTES_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
         getBytes());
+    hash = (37 * hash) + SNAPSHOT_DUE_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getSnapshotDue());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -527,6 +554,7 @@ private static final long serialVersionUID = 0L;
       reason_ = 0;
       kinds_ = emptyIntList();
       bytes_ = 0L;
+      snapshotDue_ = false;
       return this;
     }
 
@@ -579,6 +607,9 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000020) != 0)) {
         result.bytes_ = bytes_;
       }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        result.snapshotDue_ = snapshotDue_;
+      }
     }
 
     @java.lang.Override
@@ -620,6 +651,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getBytes() != 0L) {
         setBytes(other.getBytes());
+      }
+      if (other.getSnapshotDue() != false) {
+        setSnapshotDue(other.getSnapshotDue());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -686,6 +720,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000020;
               break;
             } // case 48
+            case 56: {
+              snapshotDue_ = input.readBool();
+              bitField0_ |= 0x00000040;
+              break;
+            } // case 56
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1181,6 +1220,50 @@ private static final long serialVersionUID = 0L;
     public Builder clearBytes() {
       bitField0_ = (bitField0_ & ~0x00000020);
       bytes_ = 0L;
+      onChanged();
+      return this;
+    }
+
+    private boolean snapshotDue_ ;
+    /**
+     * <pre>
+     * A snapshot that stands for them follows.
+     * </pre>
+     *
+     * <code>bool snapshot_due = 7;</code>
+     * @return The snapshotDue.
+     */
+    @java.lang.Override
+    public boolean getSnapshotDue() {
+      return snapshotDue_;
+    }
+    /**
+     * <pre>
+     * A snapshot that stands for them follows.
+     * </pre>
+     *
+     * <code>bool snapshot_due = 7;</code>
+     * @param value The snapshotDue to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSnapshotDue(boolean value) {
+
+      snapshotDue_ = value;
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * A snapshot that stands for them follows.
+     * </pre>
+     *
+     * <code>bool snapshot_due = 7;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSnapshotDue() {
+      bitField0_ = (bitField0_ & ~0x00000040);
+      snapshotDue_ = false;
       onChanged();
       return this;
     }

@@ -127,4 +127,14 @@ public interface GapOrBuilder extends
    * @return The bytes.
    */
   long getBytes();
+
+  /**
+   * <pre>
+   * A snapshot that stands for them follows.
+   * </pre>
+   *
+   * <code>bool snapshot_due = 7;</code>
+   * @return The snapshotDue.
+   */
+  boolean getSnapshotDue();
 }

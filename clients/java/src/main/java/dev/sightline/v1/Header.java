@@ -129,6 +129,59 @@ private static final long serialVersionUID = 0L;
     return cursor_ == null ? dev.sightline.v1.Cursor.getDefaultInstance() : cursor_;
   }
 
+  public static final int PLACE_FIELD_NUMBER = 3;
+  private dev.sightline.v1.Place place_;
+  /**
+   * <pre>
+   * The same, to be kept in `Resume.places`.
+   * </pre>
+   *
+   * <code>.sightline.v1.Place place = 3;</code>
+   * @return Whether the place field is set.
+   */
+  @java.lang.Override
+  public boolean hasPlace() {
+    return ((bitField0_ & 0x00000004) != 0);
+  }
+  /**
+   * <pre>
+   * The same, to be kept in `Resume.places`.
+   * </pre>
+   *
+   * <code>.sightline.v1.Place place = 3;</code>
+   * @return The place.
+   */
+  @java.lang.Override
+  public dev.sightline.v1.Place getPlace() {
+    return place_ == null ? dev.sightline.v1.Place.getDefaultInstance() : place_;
+  }
+  /**
+   * <pre>
+   * The same, to be kept in `Resume.places`.
+   * </pre>
+   *
+   * <code>.sightline.v1.Place place = 3;</code>
+   */
+  @java.lang.Override
+  public dev.sightline.v1.PlaceOrBuilder getPlaceOrBuilder() {
+    return place_ == null ? dev.sightline.v1.Place.getDefaultInstance() : place_;
+  }
+
+  public static final int MOMENT_FIELD_NUMBER = 4;
+  private long moment_ = 0L;
+  /**
+   * <pre>
+   * When the stream began, in the server's own counting; for `Resume.moment`.
+   * </pre>
+   *
+   * <code>uint64 moment = 4;</code>
+   * @return The moment.
+   */
+  @java.lang.Override
+  public long getMoment() {
+    return moment_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -149,6 +202,12 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000002) != 0)) {
       output.writeMessage(2, getCursor());
     }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      output.writeMessage(3, getPlace());
+    }
+    if (moment_ != 0L) {
+      output.writeUInt64(4, moment_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -160,6 +219,14 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000002) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(2, getCursor());
+    }
+    if (((bitField0_ & 0x00000004) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(3, getPlace());
+    }
+    if (moment_ != 0L) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeUInt64Size(4, moment_);
     }
     return size;
   }
@@ -195,6 +262,13 @@ private static final long serialVersionUID = 0L;
       if (!getCursor()
           .equals(other.getCursor())) return false;
     }
+    if (hasPlace() != other.hasPlace()) return false;
+    if (hasPlace()) {
+      if (!getPlace()
+          .equals(other.getPlace())) return false;
+    }
+    if (getMoment()
+        != other.getMoment()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -214,6 +288,13 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + CURSOR_FIELD_NUMBER;
       hash = (53 * hash) + getCursor().hashCode();
     }
+    if (hasPlace()) {
+      hash = (37 * hash) + PLACE_FIELD_NUMBER;
+      hash = (53 * hash) + getPlace().hashCode();
+    }
+    hash = (37 * hash) + MOMENT_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        getMoment());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -350,6 +431,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         internalGetSessionFieldBuilder();
         internalGetCursorFieldBuilder();
+        internalGetPlaceFieldBuilder();
       }
     }
     @java.lang.Override
@@ -366,6 +448,12 @@ private static final long serialVersionUID = 0L;
         cursorBuilder_.dispose();
         cursorBuilder_ = null;
       }
+      place_ = null;
+      if (placeBuilder_ != null) {
+        placeBuilder_.dispose();
+        placeBuilder_ = null;
+      }
+      moment_ = 0L;
       return this;
     }
 
@@ -412,6 +500,15 @@ private static final long serialVersionUID = 0L;
             : cursorBuilder_.build();
         to_bitField0_ |= 0x00000002;
       }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.place_ = placeBuilder_ == null
+            ? place_
+            : placeBuilder_.build();
+        to_bitField0_ |= 0x00000004;
+      }
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.moment_ = moment_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -432,6 +529,12 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasCursor()) {
         mergeCursor(other.getCursor());
+      }
+      if (other.hasPlace()) {
+        mergePlace(other.getPlace());
+      }
+      if (other.getMoment() != 0L) {
+        setMoment(other.getMoment());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -471,6 +574,18 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 18
+            case 26: {
+              input.readMessage(
+                  internalGetPlaceFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 26
+            case 32: {
+              moment_ = input.readUInt64();
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 32
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -796,6 +911,205 @@ private static final long serialVersionUID = 0L;
         cursor_ = null;
       }
       return cursorBuilder_;
+    }
+
+    private dev.sightline.v1.Place place_;
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.sightline.v1.Place, dev.sightline.v1.Place.Builder, dev.sightline.v1.PlaceOrBuilder> placeBuilder_;
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     * @return Whether the place field is set.
+     */
+    public boolean hasPlace() {
+      return ((bitField0_ & 0x00000004) != 0);
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     * @return The place.
+     */
+    public dev.sightline.v1.Place getPlace() {
+      if (placeBuilder_ == null) {
+        return place_ == null ? dev.sightline.v1.Place.getDefaultInstance() : place_;
+      } else {
+        return placeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    public Builder setPlace(dev.sightline.v1.Place value) {
+      if (placeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        place_ = value;
+      } else {
+        placeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    public Builder setPlace(
+        dev.sightline.v1.Place.Builder builderForValue) {
+      if (placeBuilder_ == null) {
+        place_ = builderForValue.build();
+      } else {
+        placeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    public Builder mergePlace(dev.sightline.v1.Place value) {
+      if (placeBuilder_ == null) {
+        if (((bitField0_ & 0x00000004) != 0) &&
+          place_ != null &&
+          place_ != dev.sightline.v1.Place.getDefaultInstance()) {
+          getPlaceBuilder().mergeFrom(value);
+        } else {
+          place_ = value;
+        }
+      } else {
+        placeBuilder_.mergeFrom(value);
+      }
+      if (place_ != null) {
+        bitField0_ |= 0x00000004;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    public Builder clearPlace() {
+      bitField0_ = (bitField0_ & ~0x00000004);
+      place_ = null;
+      if (placeBuilder_ != null) {
+        placeBuilder_.dispose();
+        placeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    public dev.sightline.v1.Place.Builder getPlaceBuilder() {
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return internalGetPlaceFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    public dev.sightline.v1.PlaceOrBuilder getPlaceOrBuilder() {
+      if (placeBuilder_ != null) {
+        return placeBuilder_.getMessageOrBuilder();
+      } else {
+        return place_ == null ?
+            dev.sightline.v1.Place.getDefaultInstance() : place_;
+      }
+    }
+    /**
+     * <pre>
+     * The same, to be kept in `Resume.places`.
+     * </pre>
+     *
+     * <code>.sightline.v1.Place place = 3;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.sightline.v1.Place, dev.sightline.v1.Place.Builder, dev.sightline.v1.PlaceOrBuilder> 
+        internalGetPlaceFieldBuilder() {
+      if (placeBuilder_ == null) {
+        placeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            dev.sightline.v1.Place, dev.sightline.v1.Place.Builder, dev.sightline.v1.PlaceOrBuilder>(
+                getPlace(),
+                getParentForChildren(),
+                isClean());
+        place_ = null;
+      }
+      return placeBuilder_;
+    }
+
+    private long moment_ ;
+    /**
+     * <pre>
+     * When the stream began, in the server's own counting; for `Resume.moment`.
+     * </pre>
+     *
+     * <code>uint64 moment = 4;</code>
+     * @return The moment.
+     */
+    @java.lang.Override
+    public long getMoment() {
+      return moment_;
+    }
+    /**
+     * <pre>
+     * When the stream began, in the server's own counting; for `Resume.moment`.
+     * </pre>
+     *
+     * <code>uint64 moment = 4;</code>
+     * @param value The moment to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMoment(long value) {
+
+      moment_ = value;
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * When the stream began, in the server's own counting; for `Resume.moment`.
+     * </pre>
+     *
+     * <code>uint64 moment = 4;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMoment() {
+      bitField0_ = (bitField0_ & ~0x00000008);
+      moment_ = 0L;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:sightline.v1.Header)

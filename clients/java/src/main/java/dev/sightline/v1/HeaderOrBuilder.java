@@ -63,4 +63,41 @@ public interface HeaderOrBuilder extends
    * <code>.sightline.v1.Cursor cursor = 2;</code>
    */
   dev.sightline.v1.CursorOrBuilder getCursorOrBuilder();
+
+  /**
+   * <pre>
+   * The same, to be kept in `Resume.places`.
+   * </pre>
+   *
+   * <code>.sightline.v1.Place place = 3;</code>
+   * @return Whether the place field is set.
+   */
+  boolean hasPlace();
+  /**
+   * <pre>
+   * The same, to be kept in `Resume.places`.
+   * </pre>
+   *
+   * <code>.sightline.v1.Place place = 3;</code>
+   * @return The place.
+   */
+  dev.sightline.v1.Place getPlace();
+  /**
+   * <pre>
+   * The same, to be kept in `Resume.places`.
+   * </pre>
+   *
+   * <code>.sightline.v1.Place place = 3;</code>
+   */
+  dev.sightline.v1.PlaceOrBuilder getPlaceOrBuilder();
+
+  /**
+   * <pre>
+   * When the stream began, in the server's own counting; for `Resume.moment`.
+   * </pre>
+   *
+   * <code>uint64 moment = 4;</code>
+   * @return The moment.
+   */
+  long getMoment();
 }

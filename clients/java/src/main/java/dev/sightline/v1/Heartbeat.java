@@ -153,6 +153,21 @@ private static final long serialVersionUID = 0L;
     return positions_.get(index);
   }
 
+  public static final int MOMENT_FIELD_NUMBER = 3;
+  private long moment_ = 0L;
+  /**
+   * <pre>
+   * As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+   * </pre>
+   *
+   * <code>uint64 moment = 3;</code>
+   * @return The moment.
+   */
+  @java.lang.Override
+  public long getMoment() {
+    return moment_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -173,6 +188,9 @@ private static final long serialVersionUID = 0L;
     for (int i = 0; i < positions_.size(); i++) {
       output.writeMessage(2, positions_.get(i));
     }
+    if (moment_ != 0L) {
+      output.writeUInt64(3, moment_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -190,6 +208,10 @@ private static final long serialVersionUID = 0L;
           }
           size += 1 * count;
         }
+    if (moment_ != 0L) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeUInt64Size(3, moment_);
+    }
     return size;
   }
   @java.lang.Override
@@ -221,6 +243,8 @@ private static final long serialVersionUID = 0L;
     }
     if (!getPositionsList()
         .equals(other.getPositionsList())) return false;
+    if (getMoment()
+        != other.getMoment()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -240,6 +264,9 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + POSITIONS_FIELD_NUMBER;
       hash = (53 * hash) + getPositionsList().hashCode();
     }
+    hash = (37 * hash) + MOMENT_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+        getMoment());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -394,6 +421,7 @@ private static final long serialVersionUID = 0L;
         positionsBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000002);
+      moment_ = 0L;
       return this;
     }
 
@@ -447,6 +475,9 @@ private static final long serialVersionUID = 0L;
             : timeBuilder_.build();
         to_bitField0_ |= 0x00000001;
       }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.moment_ = moment_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -490,6 +521,9 @@ private static final long serialVersionUID = 0L;
             positionsBuilder_.addAllMessages(other.positions_);
           }
         }
+      }
+      if (other.getMoment() != 0L) {
+        setMoment(other.getMoment());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -535,6 +569,11 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 18
+            case 24: {
+              moment_ = input.readUInt64();
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 24
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1011,6 +1050,50 @@ private static final long serialVersionUID = 0L;
         positions_ = null;
       }
       return positionsBuilder_;
+    }
+
+    private long moment_ ;
+    /**
+     * <pre>
+     * As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+     * </pre>
+     *
+     * <code>uint64 moment = 3;</code>
+     * @return The moment.
+     */
+    @java.lang.Override
+    public long getMoment() {
+      return moment_;
+    }
+    /**
+     * <pre>
+     * As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+     * </pre>
+     *
+     * <code>uint64 moment = 3;</code>
+     * @param value The moment to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMoment(long value) {
+
+      moment_ = value;
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+     * </pre>
+     *
+     * <code>uint64 moment = 3;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMoment() {
+      bitField0_ = (bitField0_ & ~0x00000004);
+      moment_ = 0L;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:sightline.v1.Heartbeat)

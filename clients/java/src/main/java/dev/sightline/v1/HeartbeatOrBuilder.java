@@ -80,4 +80,14 @@ public interface HeartbeatOrBuilder extends
    */
   dev.sightline.v1.PositionOrBuilder getPositionsOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * As `Header.moment`. Under `*` a heartbeat that was asked for comes at once when there is no session yet.
+   * </pre>
+   *
+   * <code>uint64 moment = 3;</code>
+   * @return The moment.
+   */
+  long getMoment();
 }

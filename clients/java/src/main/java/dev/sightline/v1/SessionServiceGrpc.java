@@ -930,7 +930,7 @@ public final class SessionServiceGrpc {
 
     /**
      * <pre>
-     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
      * NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
      * INVALID_ARGUMENT: no session named, a kind or channel that is none.
      * </pre>
@@ -1224,7 +1224,7 @@ public final class SessionServiceGrpc {
 
     /**
      * <pre>
-     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
      * NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
      * INVALID_ARGUMENT: no session named, a kind or channel that is none.
      * </pre>
@@ -1508,7 +1508,7 @@ public final class SessionServiceGrpc {
 
     /**
      * <pre>
-     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
      * NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
      * INVALID_ARGUMENT: no session named, a kind or channel that is none.
      * </pre>
@@ -1780,7 +1780,7 @@ public final class SessionServiceGrpc {
 
     /**
      * <pre>
-     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: resume with `after`.
+     * Events of one, several or all sessions, from a position, filtered. A stream without `end` was broken: ask again with `resume`.
      * NOT_FOUND: no such session. FAILED_PRECONDITION: a cursor of another epoch (`EPOCH_CHANGED`). OUT_OF_RANGE: a cursor ahead of the log, or a gap with `on_gap` FAIL.
      * INVALID_ARGUMENT: no session named, a kind or channel that is none.
      * </pre>

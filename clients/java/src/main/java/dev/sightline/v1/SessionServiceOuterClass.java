@@ -172,6 +172,21 @@ public final class SessionServiceOuterClass extends com.google.protobuf.Generate
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_sightline_v1_SubscribeRequest_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_sightline_v1_Resume_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_sightline_v1_Resume_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_sightline_v1_Resume_PlacesEntry_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_sightline_v1_Resume_PlacesEntry_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_sightline_v1_Place_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_sightline_v1_Place_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_sightline_v1_SubscribeResponse_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -450,7 +465,7 @@ public final class SessionServiceOuterClass extends com.google.protobuf.Generate
       "n_interval\030\001 \001(\0132\031.google.protobuf.Durat" +
       "ion\022\035\n\025max_events_per_second\030\002 \001(\r\022\020\n\010co" +
       "alesce\030\003 \001(\010\022)\n\ton_excess\030\004 \001(\0162\026.sightl" +
-      "ine.v1.OnExcess\"\202\004\n\020SubscribeRequest\022\020\n\010" +
+      "ine.v1.OnExcess\"\250\004\n\020SubscribeRequest\022\020\n\010" +
       "sessions\030\001 \003(\t\022&\n\005after\030\002 \001(\0132\025.sightlin" +
       "e.v1.CursorsH\000\022&\n\006latest\030\003 \001(\0132\024.sightli" +
       "ne.v1.LatestH\000\022\016\n\004tail\030\004 \001(\rH\000\022-\n\007at_tim" +
@@ -463,162 +478,172 @@ public final class SessionServiceOuterClass extends com.google.protobuf.Generate
       ".OnGap\022\020\n\010snapshot\030\014 \001(\010\022\027\n\017until_caught" +
       "_up\030\r \001(\010\0225\n\022heartbeat_interval\030\016 \001(\0132\031." +
       "google.protobuf.Duration\022\021\n\tomit_echo\030\017 " +
-      "\001(\010B\007\n\005start\"\263\002\n\021SubscribeResponse\022#\n\006ev" +
-      "ents\030\001 \003(\0132\023.sightline.v1.Event\022&\n\006heade" +
-      "r\030\002 \001(\0132\024.sightline.v1.HeaderH\000\022*\n\010snaps" +
-      "hot\030\003 \001(\0132\026.sightline.v1.SnapshotH\000\022+\n\tc" +
-      "aught_up\030\004 \001(\0132\026.sightline.v1.CaughtUpH\000" +
-      "\022 \n\003gap\030\005 \001(\0132\021.sightline.v1.GapH\000\022,\n\the" +
-      "artbeat\030\006 \001(\0132\027.sightline.v1.HeartbeatH\000" +
-      "\022 \n\003end\030\007 \001(\0132\021.sightline.v1.EndH\000B\006\n\004si" +
-      "gn\"V\n\006Header\022&\n\007session\030\001 \001(\0132\025.sightlin" +
-      "e.v1.Session\022$\n\006cursor\030\002 \001(\0132\024.sightline" +
-      ".v1.Cursor\"0\n\010CaughtUp\022$\n\006cursor\030\001 \001(\0132\024" +
-      ".sightline.v1.Cursor\"\236\001\n\003Gap\022\022\n\nsession_" +
-      "id\030\001 \001(\t\022\021\n\tfirst_seq\030\002 \001(\004\022\020\n\010last_seq\030" +
-      "\003 \001(\004\022\'\n\006reason\030\004 \001(\0162\027.sightline.v1.Gap" +
-      "Reason\022&\n\005kinds\030\005 \003(\0162\027.sightline.v1.Eve" +
-      "ntKind\022\r\n\005bytes\030\006 \001(\004\"`\n\tHeartbeat\022(\n\004ti" +
-      "me\030\001 \001(\0132\032.google.protobuf.Timestamp\022)\n\t" +
-      "positions\030\002 \003(\0132\026.sightline.v1.Position\"" +
-      "W\n\010Position\022$\n\006cursor\030\001 \001(\0132\024.sightline." +
-      "v1.Cursor\022\022\n\nlag_events\030\002 \001(\004\022\021\n\tlag_byt" +
-      "es\030\003 \001(\004\".\n\003End\022\'\n\006reason\030\001 \001(\0162\027.sightl" +
-      "ine.v1.EndReason\"\222\001\n\021ListEventsRequest\022\017" +
-      "\n\007session\030\001 \001(\t\022\021\n\tpage_size\030\002 \001(\r\022\022\n\npa" +
-      "ge_token\030\003 \001(\t\022\021\n\tafter_seq\030\004 \001(\004\022$\n\006fil" +
-      "ter\030\005 \001(\0132\024.sightline.v1.Filter\022\014\n\004full\030" +
-      "\006 \001(\004\"\200\001\n\022ListEventsResponse\022#\n\006events\030\001" +
-      " \003(\0132\023.sightline.v1.Event\022\027\n\017next_page_t" +
-      "oken\030\002 \001(\t\022\036\n\003gap\030\003 \001(\0132\021.sightline.v1.G" +
-      "ap\022\014\n\004part\030\004 \001(\014\"\"\n\017SnapshotRequest\022\017\n\007s" +
-      "ession\030\001 \001(\t\"<\n\020SnapshotResponse\022(\n\010snap" +
-      "shot\030\001 \001(\0132\026.sightline.v1.Snapshot\"\263\001\n\rS" +
-      "earchRequest\022\r\n\005query\030\001 \001(\t\022\020\n\010sessions\030" +
-      "\002 \003(\t\022-\n\tfrom_time\030\003 \001(\0132\032.google.protob" +
-      "uf.Timestamp\022+\n\007to_time\030\004 \001(\0132\032.google.p" +
-      "rotobuf.Timestamp\022\021\n\tpage_size\030\005 \001(\r\022\022\n\n" +
-      "page_token\030\006 \001(\t\"g\n\tSearchHit\022\022\n\nsession" +
-      "_id\030\001 \001(\t\022\013\n\003seq\030\002 \001(\004\022(\n\004time\030\003 \001(\0132\032.g" +
-      "oogle.protobuf.Timestamp\022\017\n\007snippet\030\004 \001(" +
-      "\t\"1\n\016IndexedThrough\022\022\n\nsession_id\030\001 \001(\t\022" +
-      "\013\n\003seq\030\002 \001(\004\"\207\001\n\016SearchResponse\022%\n\004hits\030" +
-      "\001 \003(\0132\027.sightline.v1.SearchHit\022\027\n\017next_p" +
-      "age_token\030\002 \001(\t\0225\n\017indexed_through\030\003 \003(\013" +
-      "2\034.sightline.v1.IndexedThrough\"s\n\016Publis" +
-      "hRequest\022\017\n\007session\030\001 \001(\t\022\023\n\013producer_id" +
-      "\030\002 \001(\t\022\026\n\016first_sequence\030\003 \001(\004\022#\n\006events" +
-      "\030\004 \003(\0132\023.sightline.v1.Event\"5\n\017PublishRe" +
-      "sponse\022\025\n\rnext_sequence\030\001 \001(\004\022\013\n\003seq\030\002 \001" +
-      "(\004\"e\n\rAnswerRequest\022\017\n\007session\030\001 \001(\t\022\022\n\n" +
-      "request_id\030\002 \001(\t\022\021\n\toption_id\030\003 \001(\t\022\014\n\004t" +
-      "ext\030\004 \001(\t\022\016\n\006author\030\005 \001(\t\"\035\n\016AnswerRespo" +
-      "nse\022\013\n\003seq\030\001 \001(\004\"\210\001\n\013WaitRequest\022\017\n\007sess" +
-      "ion\030\001 \001(\t\022)\n\005until\030\002 \003(\0162\032.sightline.v1." +
-      "SessionState\022\021\n\tafter_seq\030\003 \001(\004\022*\n\007timeo" +
-      "ut\030\004 \001(\0132\031.google.protobuf.Duration\"V\n\014W" +
-      "aitResponse\022\021\n\ttimed_out\030\001 \001(\010\022&\n\007sessio" +
-      "n\030\002 \001(\0132\025.sightline.v1.Session\022\013\n\003seq\030\003 " +
-      "\001(\004\"!\n\016ExplainRequest\022\017\n\007session\030\001 \001(\t\"i" +
-      "\n\017ExplainResponse\022)\n\005state\030\001 \001(\0132\032.sight" +
-      "line.v1.StateChanged\022\013\n\003seq\030\002 \001(\004\022\014\n\004rul" +
-      "e\030\003 \001(\t\022\020\n\010evidence\030\004 \003(\t\"\016\n\014UsageReques" +
-      "t\"\320\001\n\rUsageResponse\022\021\n\tlog_bytes\030\001 \001(\004\022\027" +
-      "\n\017ended_log_bytes\030\002 \001(\004\022\022\n\ndisk_bytes\030\003 " +
-      "\001(\004\022\023\n\013spool_bytes\030\004 \001(\004\022\022\n\nfree_bytes\030\005" +
-      " \001(\004\022\020\n\010sessions\030\006 \001(\r\022\025\n\rlive_sessions\030" +
-      "\007 \001(\r\022-\n\006limits\030\010 \001(\0132\035.sightline.v1.Ret" +
-      "entionLimits\"q\n\017RetentionLimits\022\031\n\021max_s" +
-      "ession_bytes\030\001 \001(\004\022\027\n\017max_total_bytes\030\002 " +
-      "\001(\004\022*\n\007max_age\030\003 \001(\0132\031.google.protobuf.D" +
-      "uration\"P\n\016CollectRequest\022-\n\006limits\030\001 \001(" +
-      "\0132\035.sightline.v1.RetentionLimits\022\017\n\007dry_" +
-      "run\030\002 \001(\010\"f\n\017CollectResponse\022\r\n\005bytes\030\001 " +
-      "\001(\004\022\016\n\006events\030\002 \001(\004\022\032\n\022shortened_session" +
-      "s\030\003 \001(\r\022\030\n\020removed_sessions\030\004 \001(\r\"O\n\tDir" +
-      "ectory\022\014\n\004path\030\001 \001(\t\022\014\n\004host\030\002 \001(\t\022\025\n\rfr" +
-      "om_settings\030\003 \001(\010\022\017\n\007problem\030\004 \001(\t\"3\n\025Wa" +
-      "tchDirectoryRequest\022\014\n\004path\030\001 \001(\t\022\014\n\004hos" +
-      "t\030\002 \001(\t\"D\n\026WatchDirectoryResponse\022*\n\tdir" +
-      "ectory\030\001 \001(\0132\027.sightline.v1.Directory\"5\n" +
-      "\027UnwatchDirectoryRequest\022\014\n\004path\030\001 \001(\t\022\014" +
-      "\n\004host\030\002 \001(\t\"\032\n\030UnwatchDirectoryResponse" +
-      "\"\030\n\026ListDirectoriesRequest\"G\n\027ListDirect" +
-      "oriesResponse\022,\n\013directories\030\001 \003(\0132\027.sig" +
-      "htline.v1.Directory\"\020\n\016MetricsRequest\"\375\001" +
-      "\n\006Metric\022\014\n\004name\030\001 \001(\t\022\'\n\004kind\030\002 \001(\0162\031.s" +
-      "ightline.v1.Metric.Kind\022\014\n\004help\030\003 \001(\t\0220\n" +
-      "\006labels\030\004 \003(\0132 .sightline.v1.Metric.Labe" +
-      "lsEntry\022\r\n\005value\030\005 \001(\001\032-\n\013LabelsEntry\022\013\n" +
-      "\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001\">\n\004Kind\022\024\n" +
-      "\020KIND_UNSPECIFIED\020\000\022\020\n\014KIND_COUNTER\020\001\022\016\n" +
-      "\nKIND_GAUGE\020\002\"8\n\017MetricsResponse\022%\n\007metr" +
-      "ics\030\001 \003(\0132\024.sightline.v1.Metric*R\n\nWatch" +
-      "Files\022\033\n\027WATCH_FILES_UNSPECIFIED\020\000\022\022\n\016WA" +
-      "TCH_FILES_ON\020\001\022\023\n\017WATCH_FILES_OFF\020\002*R\n\010D" +
-      "elivery\022\030\n\024DELIVERY_UNSPECIFIED\020\000\022\026\n\022DEL" +
-      "IVERY_DELIVERED\020\001\022\024\n\020DELIVERY_UNKNOWN\020\002*" +
-      "9\n\004View\022\024\n\020VIEW_UNSPECIFIED\020\000\022\014\n\010VIEW_RA" +
-      "W\020\001\022\r\n\tVIEW_TEXT\020\002*N\n\010OnExcess\022\031\n\025ON_EXC" +
-      "ESS_UNSPECIFIED\020\000\022\023\n\017ON_EXCESS_DELAY\020\001\022\022" +
-      "\n\016ON_EXCESS_SHED\020\002*]\n\006OnSlow\022\027\n\023ON_SLOW_" +
-      "UNSPECIFIED\020\000\022\021\n\rON_SLOW_BLOCK\020\001\022\025\n\021ON_S" +
-      "LOW_TO_LATEST\020\002\022\020\n\014ON_SLOW_FAIL\020\003*A\n\005OnG" +
-      "ap\022\026\n\022ON_GAP_UNSPECIFIED\020\000\022\017\n\013ON_GAP_SKI" +
-      "P\020\001\022\017\n\013ON_GAP_FAIL\020\002*\203\001\n\tGapReason\022\032\n\026GA" +
-      "P_REASON_UNSPECIFIED\020\000\022\030\n\024GAP_REASON_RET" +
-      "ENTION\020\001\022\023\n\017GAP_REASON_SHED\020\002\022\023\n\017GAP_REA" +
-      "SON_SLOW\020\003\022\026\n\022GAP_REASON_DAMAGED\020\004*\215\001\n\tE" +
-      "ndReason\022\032\n\026END_REASON_UNSPECIFIED\020\000\022\030\n\024" +
-      "END_REASON_ALL_ENDED\020\001\022\030\n\024END_REASON_CAU" +
-      "GHT_UP\020\002\022\027\n\023END_REASON_DRAINING\020\003\022\027\n\023END" +
-      "_REASON_TOO_SLOW\020\0042\377\r\n\016SessionService\022C\n" +
-      "\006Create\022\033.sightline.v1.CreateRequest\032\034.s" +
-      "ightline.v1.CreateResponse\022:\n\003Get\022\030.sigh" +
-      "tline.v1.GetRequest\032\031.sightline.v1.GetRe" +
-      "sponse\022=\n\004List\022\031.sightline.v1.ListReques" +
-      "t\032\032.sightline.v1.ListResponse\022I\n\010Discove" +
-      "r\022\035.sightline.v1.DiscoverRequest\032\036.sight" +
-      "line.v1.DiscoverResponse\022=\n\004Send\022\031.sight" +
-      "line.v1.SendRequest\032\032.sightline.v1.SendR" +
-      "esponse\022L\n\tInterrupt\022\036.sightline.v1.Inte" +
-      "rruptRequest\032\037.sightline.v1.InterruptRes" +
-      "ponse\022C\n\006Resize\022\033.sightline.v1.ResizeReq" +
-      "uest\032\034.sightline.v1.ResizeResponse\022L\n\tTe" +
-      "rminate\022\036.sightline.v1.TerminateRequest\032" +
-      "\037.sightline.v1.TerminateResponse\022F\n\007Rele" +
-      "ase\022\034.sightline.v1.ReleaseRequest\032\035.sigh" +
-      "tline.v1.ReleaseResponse\022C\n\006Delete\022\033.sig" +
-      "htline.v1.DeleteRequest\032\034.sightline.v1.D" +
-      "eleteResponse\022N\n\tSubscribe\022\036.sightline.v" +
-      "1.SubscribeRequest\032\037.sightline.v1.Subscr" +
-      "ibeResponse0\001\022O\n\nListEvents\022\037.sightline." +
-      "v1.ListEventsRequest\032 .sightline.v1.List" +
-      "EventsResponse\022I\n\010Snapshot\022\035.sightline.v" +
-      "1.SnapshotRequest\032\036.sightline.v1.Snapsho" +
-      "tResponse\022C\n\006Search\022\033.sightline.v1.Searc" +
-      "hRequest\032\034.sightline.v1.SearchResponse\022F" +
-      "\n\007Publish\022\034.sightline.v1.PublishRequest\032" +
-      "\035.sightline.v1.PublishResponse\022C\n\006Answer" +
-      "\022\033.sightline.v1.AnswerRequest\032\034.sightlin" +
-      "e.v1.AnswerResponse\022=\n\004Wait\022\031.sightline." +
-      "v1.WaitRequest\032\032.sightline.v1.WaitRespon" +
-      "se\022F\n\007Explain\022\034.sightline.v1.ExplainRequ" +
-      "est\032\035.sightline.v1.ExplainResponse\022@\n\005Us" +
-      "age\022\032.sightline.v1.UsageRequest\032\033.sightl" +
-      "ine.v1.UsageResponse\022F\n\007Collect\022\034.sightl" +
-      "ine.v1.CollectRequest\032\035.sightline.v1.Col" +
-      "lectResponse\022[\n\016WatchDirectory\022#.sightli" +
-      "ne.v1.WatchDirectoryRequest\032$.sightline." +
-      "v1.WatchDirectoryResponse\022a\n\020UnwatchDire" +
-      "ctory\022%.sightline.v1.UnwatchDirectoryReq" +
-      "uest\032&.sightline.v1.UnwatchDirectoryResp" +
-      "onse\022^\n\017ListDirectories\022$.sightline.v1.L" +
-      "istDirectoriesRequest\032%.sightline.v1.Lis" +
-      "tDirectoriesResponse\022F\n\007Metrics\022\034.sightl" +
-      "ine.v1.MetricsRequest\032\035.sightline.v1.Met" +
-      "ricsResponseB2\n\020dev.sightline.v1P\001Z\034sigh" +
-      "tline.dev/go/sightlinev1b\006proto3"
+      "\001(\010\022$\n\006resume\030\020 \001(\0132\024.sightline.v1.Resum" +
+      "eB\007\n\005start\"\216\001\n\006Resume\022\016\n\006moment\030\001 \001(\004\0220\n" +
+      "\006places\030\002 \003(\0132 .sightline.v1.Resume.Plac" +
+      "esEntry\032B\n\013PlacesEntry\022\013\n\003key\030\001 \001(\t\022\"\n\005v" +
+      "alue\030\002 \001(\0132\023.sightline.v1.Place:\0028\001\"q\n\005P" +
+      "lace\022\r\n\005epoch\030\001 \001(\004\022\013\n\003seq\030\002 \001(\004\022\020\n\010aske" +
+      "d_as\030\003 \001(\t\022\024\n\014snapshot_due\030\004 \001(\010\022\021\n\tcaug" +
+      "ht_up\030\005 \001(\010\022\021\n\tcompleted\030\006 \001(\010\"\263\002\n\021Subsc" +
+      "ribeResponse\022#\n\006events\030\001 \003(\0132\023.sightline" +
+      ".v1.Event\022&\n\006header\030\002 \001(\0132\024.sightline.v1" +
+      ".HeaderH\000\022*\n\010snapshot\030\003 \001(\0132\026.sightline." +
+      "v1.SnapshotH\000\022+\n\tcaught_up\030\004 \001(\0132\026.sight" +
+      "line.v1.CaughtUpH\000\022 \n\003gap\030\005 \001(\0132\021.sightl" +
+      "ine.v1.GapH\000\022,\n\theartbeat\030\006 \001(\0132\027.sightl" +
+      "ine.v1.HeartbeatH\000\022 \n\003end\030\007 \001(\0132\021.sightl" +
+      "ine.v1.EndH\000B\006\n\004sign\"\212\001\n\006Header\022&\n\007sessi" +
+      "on\030\001 \001(\0132\025.sightline.v1.Session\022$\n\006curso" +
+      "r\030\002 \001(\0132\024.sightline.v1.Cursor\022\"\n\005place\030\003" +
+      " \001(\0132\023.sightline.v1.Place\022\016\n\006moment\030\004 \001(" +
+      "\004\"0\n\010CaughtUp\022$\n\006cursor\030\001 \001(\0132\024.sightlin" +
+      "e.v1.Cursor\"\264\001\n\003Gap\022\022\n\nsession_id\030\001 \001(\t\022" +
+      "\021\n\tfirst_seq\030\002 \001(\004\022\020\n\010last_seq\030\003 \001(\004\022\'\n\006" +
+      "reason\030\004 \001(\0162\027.sightline.v1.GapReason\022&\n" +
+      "\005kinds\030\005 \003(\0162\027.sightline.v1.EventKind\022\r\n" +
+      "\005bytes\030\006 \001(\004\022\024\n\014snapshot_due\030\007 \001(\010\"p\n\tHe" +
+      "artbeat\022(\n\004time\030\001 \001(\0132\032.google.protobuf." +
+      "Timestamp\022)\n\tpositions\030\002 \003(\0132\026.sightline" +
+      ".v1.Position\022\016\n\006moment\030\003 \001(\004\"W\n\010Position" +
+      "\022$\n\006cursor\030\001 \001(\0132\024.sightline.v1.Cursor\022\022" +
+      "\n\nlag_events\030\002 \001(\004\022\021\n\tlag_bytes\030\003 \001(\004\".\n" +
+      "\003End\022\'\n\006reason\030\001 \001(\0162\027.sightline.v1.EndR" +
+      "eason\"\222\001\n\021ListEventsRequest\022\017\n\007session\030\001" +
+      " \001(\t\022\021\n\tpage_size\030\002 \001(\r\022\022\n\npage_token\030\003 " +
+      "\001(\t\022\021\n\tafter_seq\030\004 \001(\004\022$\n\006filter\030\005 \001(\0132\024" +
+      ".sightline.v1.Filter\022\014\n\004full\030\006 \001(\004\"\200\001\n\022L" +
+      "istEventsResponse\022#\n\006events\030\001 \003(\0132\023.sigh" +
+      "tline.v1.Event\022\027\n\017next_page_token\030\002 \001(\t\022" +
+      "\036\n\003gap\030\003 \001(\0132\021.sightline.v1.Gap\022\014\n\004part\030" +
+      "\004 \001(\014\"\"\n\017SnapshotRequest\022\017\n\007session\030\001 \001(" +
+      "\t\"<\n\020SnapshotResponse\022(\n\010snapshot\030\001 \001(\0132" +
+      "\026.sightline.v1.Snapshot\"\263\001\n\rSearchReques" +
+      "t\022\r\n\005query\030\001 \001(\t\022\020\n\010sessions\030\002 \003(\t\022-\n\tfr" +
+      "om_time\030\003 \001(\0132\032.google.protobuf.Timestam" +
+      "p\022+\n\007to_time\030\004 \001(\0132\032.google.protobuf.Tim" +
+      "estamp\022\021\n\tpage_size\030\005 \001(\r\022\022\n\npage_token\030" +
+      "\006 \001(\t\"g\n\tSearchHit\022\022\n\nsession_id\030\001 \001(\t\022\013" +
+      "\n\003seq\030\002 \001(\004\022(\n\004time\030\003 \001(\0132\032.google.proto" +
+      "buf.Timestamp\022\017\n\007snippet\030\004 \001(\t\"1\n\016Indexe" +
+      "dThrough\022\022\n\nsession_id\030\001 \001(\t\022\013\n\003seq\030\002 \001(" +
+      "\004\"\207\001\n\016SearchResponse\022%\n\004hits\030\001 \003(\0132\027.sig" +
+      "htline.v1.SearchHit\022\027\n\017next_page_token\030\002" +
+      " \001(\t\0225\n\017indexed_through\030\003 \003(\0132\034.sightlin" +
+      "e.v1.IndexedThrough\"s\n\016PublishRequest\022\017\n" +
+      "\007session\030\001 \001(\t\022\023\n\013producer_id\030\002 \001(\t\022\026\n\016f" +
+      "irst_sequence\030\003 \001(\004\022#\n\006events\030\004 \003(\0132\023.si" +
+      "ghtline.v1.Event\"5\n\017PublishResponse\022\025\n\rn" +
+      "ext_sequence\030\001 \001(\004\022\013\n\003seq\030\002 \001(\004\"e\n\rAnswe" +
+      "rRequest\022\017\n\007session\030\001 \001(\t\022\022\n\nrequest_id\030" +
+      "\002 \001(\t\022\021\n\toption_id\030\003 \001(\t\022\014\n\004text\030\004 \001(\t\022\016" +
+      "\n\006author\030\005 \001(\t\"\035\n\016AnswerResponse\022\013\n\003seq\030" +
+      "\001 \001(\004\"\210\001\n\013WaitRequest\022\017\n\007session\030\001 \001(\t\022)" +
+      "\n\005until\030\002 \003(\0162\032.sightline.v1.SessionStat" +
+      "e\022\021\n\tafter_seq\030\003 \001(\004\022*\n\007timeout\030\004 \001(\0132\031." +
+      "google.protobuf.Duration\"V\n\014WaitResponse" +
+      "\022\021\n\ttimed_out\030\001 \001(\010\022&\n\007session\030\002 \001(\0132\025.s" +
+      "ightline.v1.Session\022\013\n\003seq\030\003 \001(\004\"!\n\016Expl" +
+      "ainRequest\022\017\n\007session\030\001 \001(\t\"i\n\017ExplainRe" +
+      "sponse\022)\n\005state\030\001 \001(\0132\032.sightline.v1.Sta" +
+      "teChanged\022\013\n\003seq\030\002 \001(\004\022\014\n\004rule\030\003 \001(\t\022\020\n\010" +
+      "evidence\030\004 \003(\t\"\016\n\014UsageRequest\"\320\001\n\rUsage" +
+      "Response\022\021\n\tlog_bytes\030\001 \001(\004\022\027\n\017ended_log" +
+      "_bytes\030\002 \001(\004\022\022\n\ndisk_bytes\030\003 \001(\004\022\023\n\013spoo" +
+      "l_bytes\030\004 \001(\004\022\022\n\nfree_bytes\030\005 \001(\004\022\020\n\010ses" +
+      "sions\030\006 \001(\r\022\025\n\rlive_sessions\030\007 \001(\r\022-\n\006li" +
+      "mits\030\010 \001(\0132\035.sightline.v1.RetentionLimit" +
+      "s\"q\n\017RetentionLimits\022\031\n\021max_session_byte" +
+      "s\030\001 \001(\004\022\027\n\017max_total_bytes\030\002 \001(\004\022*\n\007max_" +
+      "age\030\003 \001(\0132\031.google.protobuf.Duration\"P\n\016" +
+      "CollectRequest\022-\n\006limits\030\001 \001(\0132\035.sightli" +
+      "ne.v1.RetentionLimits\022\017\n\007dry_run\030\002 \001(\010\"f" +
+      "\n\017CollectResponse\022\r\n\005bytes\030\001 \001(\004\022\016\n\006even" +
+      "ts\030\002 \001(\004\022\032\n\022shortened_sessions\030\003 \001(\r\022\030\n\020" +
+      "removed_sessions\030\004 \001(\r\"O\n\tDirectory\022\014\n\004p" +
+      "ath\030\001 \001(\t\022\014\n\004host\030\002 \001(\t\022\025\n\rfrom_settings" +
+      "\030\003 \001(\010\022\017\n\007problem\030\004 \001(\t\"3\n\025WatchDirector" +
+      "yRequest\022\014\n\004path\030\001 \001(\t\022\014\n\004host\030\002 \001(\t\"D\n\026" +
+      "WatchDirectoryResponse\022*\n\tdirectory\030\001 \001(" +
+      "\0132\027.sightline.v1.Directory\"5\n\027UnwatchDir" +
+      "ectoryRequest\022\014\n\004path\030\001 \001(\t\022\014\n\004host\030\002 \001(" +
+      "\t\"\032\n\030UnwatchDirectoryResponse\"\030\n\026ListDir" +
+      "ectoriesRequest\"G\n\027ListDirectoriesRespon" +
+      "se\022,\n\013directories\030\001 \003(\0132\027.sightline.v1.D" +
+      "irectory\"\020\n\016MetricsRequest\"\375\001\n\006Metric\022\014\n" +
+      "\004name\030\001 \001(\t\022\'\n\004kind\030\002 \001(\0162\031.sightline.v1" +
+      ".Metric.Kind\022\014\n\004help\030\003 \001(\t\0220\n\006labels\030\004 \003" +
+      "(\0132 .sightline.v1.Metric.LabelsEntry\022\r\n\005" +
+      "value\030\005 \001(\001\032-\n\013LabelsEntry\022\013\n\003key\030\001 \001(\t\022" +
+      "\r\n\005value\030\002 \001(\t:\0028\001\">\n\004Kind\022\024\n\020KIND_UNSPE" +
+      "CIFIED\020\000\022\020\n\014KIND_COUNTER\020\001\022\016\n\nKIND_GAUGE" +
+      "\020\002\"8\n\017MetricsResponse\022%\n\007metrics\030\001 \003(\0132\024" +
+      ".sightline.v1.Metric*R\n\nWatchFiles\022\033\n\027WA" +
+      "TCH_FILES_UNSPECIFIED\020\000\022\022\n\016WATCH_FILES_O" +
+      "N\020\001\022\023\n\017WATCH_FILES_OFF\020\002*R\n\010Delivery\022\030\n\024" +
+      "DELIVERY_UNSPECIFIED\020\000\022\026\n\022DELIVERY_DELIV" +
+      "ERED\020\001\022\024\n\020DELIVERY_UNKNOWN\020\002*9\n\004View\022\024\n\020" +
+      "VIEW_UNSPECIFIED\020\000\022\014\n\010VIEW_RAW\020\001\022\r\n\tVIEW" +
+      "_TEXT\020\002*N\n\010OnExcess\022\031\n\025ON_EXCESS_UNSPECI" +
+      "FIED\020\000\022\023\n\017ON_EXCESS_DELAY\020\001\022\022\n\016ON_EXCESS" +
+      "_SHED\020\002*]\n\006OnSlow\022\027\n\023ON_SLOW_UNSPECIFIED" +
+      "\020\000\022\021\n\rON_SLOW_BLOCK\020\001\022\025\n\021ON_SLOW_TO_LATE" +
+      "ST\020\002\022\020\n\014ON_SLOW_FAIL\020\003*A\n\005OnGap\022\026\n\022ON_GA" +
+      "P_UNSPECIFIED\020\000\022\017\n\013ON_GAP_SKIP\020\001\022\017\n\013ON_G" +
+      "AP_FAIL\020\002*\203\001\n\tGapReason\022\032\n\026GAP_REASON_UN" +
+      "SPECIFIED\020\000\022\030\n\024GAP_REASON_RETENTION\020\001\022\023\n" +
+      "\017GAP_REASON_SHED\020\002\022\023\n\017GAP_REASON_SLOW\020\003\022" +
+      "\026\n\022GAP_REASON_DAMAGED\020\004*\215\001\n\tEndReason\022\032\n" +
+      "\026END_REASON_UNSPECIFIED\020\000\022\030\n\024END_REASON_" +
+      "ALL_ENDED\020\001\022\030\n\024END_REASON_CAUGHT_UP\020\002\022\027\n" +
+      "\023END_REASON_DRAINING\020\003\022\027\n\023END_REASON_TOO" +
+      "_SLOW\020\0042\377\r\n\016SessionService\022C\n\006Create\022\033.s" +
+      "ightline.v1.CreateRequest\032\034.sightline.v1" +
+      ".CreateResponse\022:\n\003Get\022\030.sightline.v1.Ge" +
+      "tRequest\032\031.sightline.v1.GetResponse\022=\n\004L" +
+      "ist\022\031.sightline.v1.ListRequest\032\032.sightli" +
+      "ne.v1.ListResponse\022I\n\010Discover\022\035.sightli" +
+      "ne.v1.DiscoverRequest\032\036.sightline.v1.Dis" +
+      "coverResponse\022=\n\004Send\022\031.sightline.v1.Sen" +
+      "dRequest\032\032.sightline.v1.SendResponse\022L\n\t" +
+      "Interrupt\022\036.sightline.v1.InterruptReques" +
+      "t\032\037.sightline.v1.InterruptResponse\022C\n\006Re" +
+      "size\022\033.sightline.v1.ResizeRequest\032\034.sigh" +
+      "tline.v1.ResizeResponse\022L\n\tTerminate\022\036.s" +
+      "ightline.v1.TerminateRequest\032\037.sightline" +
+      ".v1.TerminateResponse\022F\n\007Release\022\034.sight" +
+      "line.v1.ReleaseRequest\032\035.sightline.v1.Re" +
+      "leaseResponse\022C\n\006Delete\022\033.sightline.v1.D" +
+      "eleteRequest\032\034.sightline.v1.DeleteRespon" +
+      "se\022N\n\tSubscribe\022\036.sightline.v1.Subscribe" +
+      "Request\032\037.sightline.v1.SubscribeResponse" +
+      "0\001\022O\n\nListEvents\022\037.sightline.v1.ListEven" +
+      "tsRequest\032 .sightline.v1.ListEventsRespo" +
+      "nse\022I\n\010Snapshot\022\035.sightline.v1.SnapshotR" +
+      "equest\032\036.sightline.v1.SnapshotResponse\022C" +
+      "\n\006Search\022\033.sightline.v1.SearchRequest\032\034." +
+      "sightline.v1.SearchResponse\022F\n\007Publish\022\034" +
+      ".sightline.v1.PublishRequest\032\035.sightline" +
+      ".v1.PublishResponse\022C\n\006Answer\022\033.sightlin" +
+      "e.v1.AnswerRequest\032\034.sightline.v1.Answer" +
+      "Response\022=\n\004Wait\022\031.sightline.v1.WaitRequ" +
+      "est\032\032.sightline.v1.WaitResponse\022F\n\007Expla" +
+      "in\022\034.sightline.v1.ExplainRequest\032\035.sight" +
+      "line.v1.ExplainResponse\022@\n\005Usage\022\032.sight" +
+      "line.v1.UsageRequest\032\033.sightline.v1.Usag" +
+      "eResponse\022F\n\007Collect\022\034.sightline.v1.Coll" +
+      "ectRequest\032\035.sightline.v1.CollectRespons" +
+      "e\022[\n\016WatchDirectory\022#.sightline.v1.Watch" +
+      "DirectoryRequest\032$.sightline.v1.WatchDir" +
+      "ectoryResponse\022a\n\020UnwatchDirectory\022%.sig" +
+      "htline.v1.UnwatchDirectoryRequest\032&.sigh" +
+      "tline.v1.UnwatchDirectoryResponse\022^\n\017Lis" +
+      "tDirectories\022$.sightline.v1.ListDirector" +
+      "iesRequest\032%.sightline.v1.ListDirectorie" +
+      "sResponse\022F\n\007Metrics\022\034.sightline.v1.Metr" +
+      "icsRequest\032\035.sightline.v1.MetricsRespons" +
+      "eB2\n\020dev.sightline.v1P\001Z\034sightline.dev/g" +
+      "o/sightlinev1b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -801,225 +826,243 @@ public final class SessionServiceOuterClass extends com.google.protobuf.Generate
     internal_static_sightline_v1_SubscribeRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SubscribeRequest_descriptor,
-        new java.lang.String[] { "Sessions", "After", "Latest", "Tail", "AtTime", "Filter", "View", "Pacing", "OnSlow", "MaxLagBytes", "OnGap", "Snapshot", "UntilCaughtUp", "HeartbeatInterval", "OmitEcho", "Start", });
-    internal_static_sightline_v1_SubscribeResponse_descriptor =
+        new java.lang.String[] { "Sessions", "After", "Latest", "Tail", "AtTime", "Filter", "View", "Pacing", "OnSlow", "MaxLagBytes", "OnGap", "Snapshot", "UntilCaughtUp", "HeartbeatInterval", "OmitEcho", "Resume", "Start", });
+    internal_static_sightline_v1_Resume_descriptor =
       getDescriptor().getMessageType(26);
+    internal_static_sightline_v1_Resume_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_sightline_v1_Resume_descriptor,
+        new java.lang.String[] { "Moment", "Places", });
+    internal_static_sightline_v1_Resume_PlacesEntry_descriptor =
+      internal_static_sightline_v1_Resume_descriptor.getNestedType(0);
+    internal_static_sightline_v1_Resume_PlacesEntry_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_sightline_v1_Resume_PlacesEntry_descriptor,
+        new java.lang.String[] { "Key", "Value", });
+    internal_static_sightline_v1_Place_descriptor =
+      getDescriptor().getMessageType(27);
+    internal_static_sightline_v1_Place_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_sightline_v1_Place_descriptor,
+        new java.lang.String[] { "Epoch", "Seq", "AskedAs", "SnapshotDue", "CaughtUp", "Completed", });
+    internal_static_sightline_v1_SubscribeResponse_descriptor =
+      getDescriptor().getMessageType(28);
     internal_static_sightline_v1_SubscribeResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SubscribeResponse_descriptor,
         new java.lang.String[] { "Events", "Header", "Snapshot", "CaughtUp", "Gap", "Heartbeat", "End", "Sign", });
     internal_static_sightline_v1_Header_descriptor =
-      getDescriptor().getMessageType(27);
+      getDescriptor().getMessageType(29);
     internal_static_sightline_v1_Header_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_Header_descriptor,
-        new java.lang.String[] { "Session", "Cursor", });
+        new java.lang.String[] { "Session", "Cursor", "Place", "Moment", });
     internal_static_sightline_v1_CaughtUp_descriptor =
-      getDescriptor().getMessageType(28);
+      getDescriptor().getMessageType(30);
     internal_static_sightline_v1_CaughtUp_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_CaughtUp_descriptor,
         new java.lang.String[] { "Cursor", });
     internal_static_sightline_v1_Gap_descriptor =
-      getDescriptor().getMessageType(29);
+      getDescriptor().getMessageType(31);
     internal_static_sightline_v1_Gap_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_Gap_descriptor,
-        new java.lang.String[] { "SessionId", "FirstSeq", "LastSeq", "Reason", "Kinds", "Bytes", });
+        new java.lang.String[] { "SessionId", "FirstSeq", "LastSeq", "Reason", "Kinds", "Bytes", "SnapshotDue", });
     internal_static_sightline_v1_Heartbeat_descriptor =
-      getDescriptor().getMessageType(30);
+      getDescriptor().getMessageType(32);
     internal_static_sightline_v1_Heartbeat_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_Heartbeat_descriptor,
-        new java.lang.String[] { "Time", "Positions", });
+        new java.lang.String[] { "Time", "Positions", "Moment", });
     internal_static_sightline_v1_Position_descriptor =
-      getDescriptor().getMessageType(31);
+      getDescriptor().getMessageType(33);
     internal_static_sightline_v1_Position_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_Position_descriptor,
         new java.lang.String[] { "Cursor", "LagEvents", "LagBytes", });
     internal_static_sightline_v1_End_descriptor =
-      getDescriptor().getMessageType(32);
+      getDescriptor().getMessageType(34);
     internal_static_sightline_v1_End_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_End_descriptor,
         new java.lang.String[] { "Reason", });
     internal_static_sightline_v1_ListEventsRequest_descriptor =
-      getDescriptor().getMessageType(33);
+      getDescriptor().getMessageType(35);
     internal_static_sightline_v1_ListEventsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_ListEventsRequest_descriptor,
         new java.lang.String[] { "Session", "PageSize", "PageToken", "AfterSeq", "Filter", "Full", });
     internal_static_sightline_v1_ListEventsResponse_descriptor =
-      getDescriptor().getMessageType(34);
+      getDescriptor().getMessageType(36);
     internal_static_sightline_v1_ListEventsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_ListEventsResponse_descriptor,
         new java.lang.String[] { "Events", "NextPageToken", "Gap", "Part", });
     internal_static_sightline_v1_SnapshotRequest_descriptor =
-      getDescriptor().getMessageType(35);
+      getDescriptor().getMessageType(37);
     internal_static_sightline_v1_SnapshotRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SnapshotRequest_descriptor,
         new java.lang.String[] { "Session", });
     internal_static_sightline_v1_SnapshotResponse_descriptor =
-      getDescriptor().getMessageType(36);
+      getDescriptor().getMessageType(38);
     internal_static_sightline_v1_SnapshotResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SnapshotResponse_descriptor,
         new java.lang.String[] { "Snapshot", });
     internal_static_sightline_v1_SearchRequest_descriptor =
-      getDescriptor().getMessageType(37);
+      getDescriptor().getMessageType(39);
     internal_static_sightline_v1_SearchRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SearchRequest_descriptor,
         new java.lang.String[] { "Query", "Sessions", "FromTime", "ToTime", "PageSize", "PageToken", });
     internal_static_sightline_v1_SearchHit_descriptor =
-      getDescriptor().getMessageType(38);
+      getDescriptor().getMessageType(40);
     internal_static_sightline_v1_SearchHit_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SearchHit_descriptor,
         new java.lang.String[] { "SessionId", "Seq", "Time", "Snippet", });
     internal_static_sightline_v1_IndexedThrough_descriptor =
-      getDescriptor().getMessageType(39);
+      getDescriptor().getMessageType(41);
     internal_static_sightline_v1_IndexedThrough_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_IndexedThrough_descriptor,
         new java.lang.String[] { "SessionId", "Seq", });
     internal_static_sightline_v1_SearchResponse_descriptor =
-      getDescriptor().getMessageType(40);
+      getDescriptor().getMessageType(42);
     internal_static_sightline_v1_SearchResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_SearchResponse_descriptor,
         new java.lang.String[] { "Hits", "NextPageToken", "IndexedThrough", });
     internal_static_sightline_v1_PublishRequest_descriptor =
-      getDescriptor().getMessageType(41);
+      getDescriptor().getMessageType(43);
     internal_static_sightline_v1_PublishRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_PublishRequest_descriptor,
         new java.lang.String[] { "Session", "ProducerId", "FirstSequence", "Events", });
     internal_static_sightline_v1_PublishResponse_descriptor =
-      getDescriptor().getMessageType(42);
+      getDescriptor().getMessageType(44);
     internal_static_sightline_v1_PublishResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_PublishResponse_descriptor,
         new java.lang.String[] { "NextSequence", "Seq", });
     internal_static_sightline_v1_AnswerRequest_descriptor =
-      getDescriptor().getMessageType(43);
+      getDescriptor().getMessageType(45);
     internal_static_sightline_v1_AnswerRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_AnswerRequest_descriptor,
         new java.lang.String[] { "Session", "RequestId", "OptionId", "Text", "Author", });
     internal_static_sightline_v1_AnswerResponse_descriptor =
-      getDescriptor().getMessageType(44);
+      getDescriptor().getMessageType(46);
     internal_static_sightline_v1_AnswerResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_AnswerResponse_descriptor,
         new java.lang.String[] { "Seq", });
     internal_static_sightline_v1_WaitRequest_descriptor =
-      getDescriptor().getMessageType(45);
+      getDescriptor().getMessageType(47);
     internal_static_sightline_v1_WaitRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_WaitRequest_descriptor,
         new java.lang.String[] { "Session", "Until", "AfterSeq", "Timeout", });
     internal_static_sightline_v1_WaitResponse_descriptor =
-      getDescriptor().getMessageType(46);
+      getDescriptor().getMessageType(48);
     internal_static_sightline_v1_WaitResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_WaitResponse_descriptor,
         new java.lang.String[] { "TimedOut", "Session", "Seq", });
     internal_static_sightline_v1_ExplainRequest_descriptor =
-      getDescriptor().getMessageType(47);
+      getDescriptor().getMessageType(49);
     internal_static_sightline_v1_ExplainRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_ExplainRequest_descriptor,
         new java.lang.String[] { "Session", });
     internal_static_sightline_v1_ExplainResponse_descriptor =
-      getDescriptor().getMessageType(48);
+      getDescriptor().getMessageType(50);
     internal_static_sightline_v1_ExplainResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_ExplainResponse_descriptor,
         new java.lang.String[] { "State", "Seq", "Rule", "Evidence", });
     internal_static_sightline_v1_UsageRequest_descriptor =
-      getDescriptor().getMessageType(49);
+      getDescriptor().getMessageType(51);
     internal_static_sightline_v1_UsageRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_UsageRequest_descriptor,
         new java.lang.String[] { });
     internal_static_sightline_v1_UsageResponse_descriptor =
-      getDescriptor().getMessageType(50);
+      getDescriptor().getMessageType(52);
     internal_static_sightline_v1_UsageResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_UsageResponse_descriptor,
         new java.lang.String[] { "LogBytes", "EndedLogBytes", "DiskBytes", "SpoolBytes", "FreeBytes", "Sessions", "LiveSessions", "Limits", });
     internal_static_sightline_v1_RetentionLimits_descriptor =
-      getDescriptor().getMessageType(51);
+      getDescriptor().getMessageType(53);
     internal_static_sightline_v1_RetentionLimits_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_RetentionLimits_descriptor,
         new java.lang.String[] { "MaxSessionBytes", "MaxTotalBytes", "MaxAge", });
     internal_static_sightline_v1_CollectRequest_descriptor =
-      getDescriptor().getMessageType(52);
+      getDescriptor().getMessageType(54);
     internal_static_sightline_v1_CollectRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_CollectRequest_descriptor,
         new java.lang.String[] { "Limits", "DryRun", });
     internal_static_sightline_v1_CollectResponse_descriptor =
-      getDescriptor().getMessageType(53);
+      getDescriptor().getMessageType(55);
     internal_static_sightline_v1_CollectResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_CollectResponse_descriptor,
         new java.lang.String[] { "Bytes", "Events", "ShortenedSessions", "RemovedSessions", });
     internal_static_sightline_v1_Directory_descriptor =
-      getDescriptor().getMessageType(54);
+      getDescriptor().getMessageType(56);
     internal_static_sightline_v1_Directory_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_Directory_descriptor,
         new java.lang.String[] { "Path", "Host", "FromSettings", "Problem", });
     internal_static_sightline_v1_WatchDirectoryRequest_descriptor =
-      getDescriptor().getMessageType(55);
+      getDescriptor().getMessageType(57);
     internal_static_sightline_v1_WatchDirectoryRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_WatchDirectoryRequest_descriptor,
         new java.lang.String[] { "Path", "Host", });
     internal_static_sightline_v1_WatchDirectoryResponse_descriptor =
-      getDescriptor().getMessageType(56);
+      getDescriptor().getMessageType(58);
     internal_static_sightline_v1_WatchDirectoryResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_WatchDirectoryResponse_descriptor,
         new java.lang.String[] { "Directory", });
     internal_static_sightline_v1_UnwatchDirectoryRequest_descriptor =
-      getDescriptor().getMessageType(57);
+      getDescriptor().getMessageType(59);
     internal_static_sightline_v1_UnwatchDirectoryRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_UnwatchDirectoryRequest_descriptor,
         new java.lang.String[] { "Path", "Host", });
     internal_static_sightline_v1_UnwatchDirectoryResponse_descriptor =
-      getDescriptor().getMessageType(58);
+      getDescriptor().getMessageType(60);
     internal_static_sightline_v1_UnwatchDirectoryResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_UnwatchDirectoryResponse_descriptor,
         new java.lang.String[] { });
     internal_static_sightline_v1_ListDirectoriesRequest_descriptor =
-      getDescriptor().getMessageType(59);
+      getDescriptor().getMessageType(61);
     internal_static_sightline_v1_ListDirectoriesRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_ListDirectoriesRequest_descriptor,
         new java.lang.String[] { });
     internal_static_sightline_v1_ListDirectoriesResponse_descriptor =
-      getDescriptor().getMessageType(60);
+      getDescriptor().getMessageType(62);
     internal_static_sightline_v1_ListDirectoriesResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_ListDirectoriesResponse_descriptor,
         new java.lang.String[] { "Directories", });
     internal_static_sightline_v1_MetricsRequest_descriptor =
-      getDescriptor().getMessageType(61);
+      getDescriptor().getMessageType(63);
     internal_static_sightline_v1_MetricsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_MetricsRequest_descriptor,
         new java.lang.String[] { });
     internal_static_sightline_v1_Metric_descriptor =
-      getDescriptor().getMessageType(62);
+      getDescriptor().getMessageType(64);
     internal_static_sightline_v1_Metric_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_Metric_descriptor,
@@ -1031,7 +1074,7 @@ public final class SessionServiceOuterClass extends com.google.protobuf.Generate
         internal_static_sightline_v1_Metric_LabelsEntry_descriptor,
         new java.lang.String[] { "Key", "Value", });
     internal_static_sightline_v1_MetricsResponse_descriptor =
-      getDescriptor().getMessageType(63);
+      getDescriptor().getMessageType(65);
     internal_static_sightline_v1_MetricsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_sightline_v1_MetricsResponse_descriptor,

@@ -570,6 +570,44 @@ private static final long serialVersionUID = 0L;
     return omitEcho_;
   }
 
+  public static final int RESUME_FIELD_NUMBER = 16;
+  private dev.sightline.v1.Resume resume_;
+  /**
+   * <pre>
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * </pre>
+   *
+   * <code>.sightline.v1.Resume resume = 16;</code>
+   * @return Whether the resume field is set.
+   */
+  @java.lang.Override
+  public boolean hasResume() {
+    return ((bitField0_ & 0x00000008) != 0);
+  }
+  /**
+   * <pre>
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * </pre>
+   *
+   * <code>.sightline.v1.Resume resume = 16;</code>
+   * @return The resume.
+   */
+  @java.lang.Override
+  public dev.sightline.v1.Resume getResume() {
+    return resume_ == null ? dev.sightline.v1.Resume.getDefaultInstance() : resume_;
+  }
+  /**
+   * <pre>
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * </pre>
+   *
+   * <code>.sightline.v1.Resume resume = 16;</code>
+   */
+  @java.lang.Override
+  public dev.sightline.v1.ResumeOrBuilder getResumeOrBuilder() {
+    return resume_ == null ? dev.sightline.v1.Resume.getDefaultInstance() : resume_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -629,6 +667,9 @@ private static final long serialVersionUID = 0L;
     }
     if (omitEcho_ != false) {
       output.writeBool(15, omitEcho_);
+    }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      output.writeMessage(16, getResume());
     }
     getUnknownFields().writeTo(output);
   }
@@ -699,6 +740,10 @@ private static final long serialVersionUID = 0L;
       size += com.google.protobuf.CodedOutputStream
         .computeBoolSize(15, omitEcho_);
     }
+    if (((bitField0_ & 0x00000008) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(16, getResume());
+    }
     return size;
   }
   @java.lang.Override
@@ -751,6 +796,11 @@ private static final long serialVersionUID = 0L;
     }
     if (getOmitEcho()
         != other.getOmitEcho()) return false;
+    if (hasResume() != other.hasResume()) return false;
+    if (hasResume()) {
+      if (!getResume()
+          .equals(other.getResume())) return false;
+    }
     if (!getStartCase().equals(other.getStartCase())) return false;
     switch (startCase_) {
       case 2:
@@ -817,6 +867,10 @@ private static final long serialVersionUID = 0L;
     hash = (37 * hash) + OMIT_ECHO_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
         getOmitEcho());
+    if (hasResume()) {
+      hash = (37 * hash) + RESUME_FIELD_NUMBER;
+      hash = (53 * hash) + getResume().hashCode();
+    }
     switch (startCase_) {
       case 2:
         hash = (37 * hash) + AFTER_FIELD_NUMBER;
@@ -974,6 +1028,7 @@ private static final long serialVersionUID = 0L;
         internalGetFilterFieldBuilder();
         internalGetPacingFieldBuilder();
         internalGetHeartbeatIntervalFieldBuilder();
+        internalGetResumeFieldBuilder();
       }
     }
     @java.lang.Override
@@ -1013,6 +1068,11 @@ private static final long serialVersionUID = 0L;
         heartbeatIntervalBuilder_ = null;
       }
       omitEcho_ = false;
+      resume_ = null;
+      if (resumeBuilder_ != null) {
+        resumeBuilder_.dispose();
+        resumeBuilder_ = null;
+      }
       startCase_ = 0;
       start_ = null;
       return this;
@@ -1093,6 +1153,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00004000) != 0)) {
         result.omitEcho_ = omitEcho_;
       }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.resume_ = resumeBuilder_ == null
+            ? resume_
+            : resumeBuilder_.build();
+        to_bitField0_ |= 0x00000008;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1164,6 +1230,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.getOmitEcho() != false) {
         setOmitEcho(other.getOmitEcho());
+      }
+      if (other.hasResume()) {
+        mergeResume(other.getResume());
       }
       switch (other.getStartCase()) {
         case AFTER: {
@@ -1297,6 +1366,13 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00004000;
               break;
             } // case 120
+            case 130: {
+              input.readMessage(
+                  internalGetResumeFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 130
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2926,6 +3002,161 @@ private static final long serialVersionUID = 0L;
       omitEcho_ = false;
       onChanged();
       return this;
+    }
+
+    private dev.sightline.v1.Resume resume_;
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.sightline.v1.Resume, dev.sightline.v1.Resume.Builder, dev.sightline.v1.ResumeOrBuilder> resumeBuilder_;
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     * @return Whether the resume field is set.
+     */
+    public boolean hasResume() {
+      return ((bitField0_ & 0x00008000) != 0);
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     * @return The resume.
+     */
+    public dev.sightline.v1.Resume getResume() {
+      if (resumeBuilder_ == null) {
+        return resume_ == null ? dev.sightline.v1.Resume.getDefaultInstance() : resume_;
+      } else {
+        return resumeBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    public Builder setResume(dev.sightline.v1.Resume value) {
+      if (resumeBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        resume_ = value;
+      } else {
+        resumeBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    public Builder setResume(
+        dev.sightline.v1.Resume.Builder builderForValue) {
+      if (resumeBuilder_ == null) {
+        resume_ = builderForValue.build();
+      } else {
+        resumeBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    public Builder mergeResume(dev.sightline.v1.Resume value) {
+      if (resumeBuilder_ == null) {
+        if (((bitField0_ & 0x00008000) != 0) &&
+          resume_ != null &&
+          resume_ != dev.sightline.v1.Resume.getDefaultInstance()) {
+          getResumeBuilder().mergeFrom(value);
+        } else {
+          resume_ = value;
+        }
+      } else {
+        resumeBuilder_.mergeFrom(value);
+      }
+      if (resume_ != null) {
+        bitField0_ |= 0x00008000;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    public Builder clearResume() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      resume_ = null;
+      if (resumeBuilder_ != null) {
+        resumeBuilder_.dispose();
+        resumeBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    public dev.sightline.v1.Resume.Builder getResumeBuilder() {
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return internalGetResumeFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    public dev.sightline.v1.ResumeOrBuilder getResumeOrBuilder() {
+      if (resumeBuilder_ != null) {
+        return resumeBuilder_.getMessageOrBuilder();
+      } else {
+        return resume_ == null ?
+            dev.sightline.v1.Resume.getDefaultInstance() : resume_;
+      }
+    }
+    /**
+     * <pre>
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * </pre>
+     *
+     * <code>.sightline.v1.Resume resume = 16;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.sightline.v1.Resume, dev.sightline.v1.Resume.Builder, dev.sightline.v1.ResumeOrBuilder> 
+        internalGetResumeFieldBuilder() {
+      if (resumeBuilder_ == null) {
+        resumeBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            dev.sightline.v1.Resume, dev.sightline.v1.Resume.Builder, dev.sightline.v1.ResumeOrBuilder>(
+                getResume(),
+                getParentForChildren(),
+                isClean());
+        resume_ = null;
+      }
+      return resumeBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:sightline.v1.SubscribeRequest)

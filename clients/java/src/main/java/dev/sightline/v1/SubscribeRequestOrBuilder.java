@@ -332,5 +332,32 @@ public interface SubscribeRequestOrBuilder extends
    */
   boolean getOmitEcho();
 
+  /**
+   * <pre>
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * </pre>
+   *
+   * <code>.sightline.v1.Resume resume = 16;</code>
+   * @return Whether the resume field is set.
+   */
+  boolean hasResume();
+  /**
+   * <pre>
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * </pre>
+   *
+   * <code>.sightline.v1.Resume resume = 16;</code>
+   * @return The resume.
+   */
+  dev.sightline.v1.Resume getResume();
+  /**
+   * <pre>
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * </pre>
+   *
+   * <code>.sightline.v1.Resume resume = 16;</code>
+   */
+  dev.sightline.v1.ResumeOrBuilder getResumeOrBuilder();
+
   dev.sightline.v1.SubscribeRequest.StartCase getStartCase();
 }
