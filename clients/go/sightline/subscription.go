@@ -38,7 +38,7 @@ type Subscription struct {
 
 // Subscribe follows sessions until the server says that they are over, ctx is done, or Close. The server is asked at the first Recv.
 func (c *Client) Subscribe(ctx context.Context, request *pb.SubscribeRequest) *Subscription {
-	s := &Subscription{client: c, progress: &progress{given: proto.CloneOf(request)}, pause: firstPause}
+	s := &Subscription{client: c, progress: newProgress(request), pause: firstPause}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	return s
 }
@@ -73,20 +73,10 @@ func (s *Subscription) Close() { s.cancel() }
 // Cursors says where to go on after what Recv gave: for SubscribeRequest_After, in another process, say.
 func (s *Subscription) Cursors() []*pb.Cursor { return s.progress.cursors() }
 
-// read takes one response, or fetches one screen that was lost; io.EOF: it was the end.
+// read takes the next response, from a new stream if there is none; io.EOF: the server said that it is over.
 func (s *Subscription) read() (err error) {
 	if s.stream == nil {
-		request := s.progress.request()
-		for id, here := range s.progress.places {
-			if here.owed {
-				return s.fetch(id, here)
-			}
-		}
-		if request == nil { // everything came, only not the end
-			s.End = map[bool]pb.EndReason{true: pb.EndReason_END_REASON_CAUGHT_UP, false: pb.EndReason_END_REASON_ALL_ENDED}[s.progress.given.UntilCaughtUp]
-			return io.EOF
-		}
-		s.stream, err = s.client.SessionServiceClient.Subscribe(s.client.authorized(s.ctx), request, grpc.WaitForReady(s.down))
+		s.stream, err = s.client.SessionServiceClient.Subscribe(s.client.authorized(s.ctx), s.progress.asked, grpc.WaitForReady(s.down))
 		if err = s.client.judge(err); err != nil {
 			return err
 		}
@@ -107,17 +97,6 @@ func (s *Subscription) read() (err error) {
 	return nil
 }
 
-func (s *Subscription) fetch(id string, here *place) error {
-	answer, err := s.client.Snapshot(s.ctx, &pb.SnapshotRequest{Session: id}, grpc.WaitForReady(s.down))
-	if err == nil {
-		s.progress.receive(&pb.SubscribeResponse{Sign: &pb.SubscribeResponse_Snapshot{Snapshot: answer.Snapshot}})
-	} else if e, ok := err.(*Error); ok && e.broken() {
-		return err
-	}
-	here.owed = false // there is none to be had
-	return nil
-}
-
 // mend returns nil when it is time to go on, after a pause where the stream broke; else what trying again does not mend.
 func (s *Subscription) mend(err error) error {
 	e, ok := err.(*Error)
@@ -125,9 +104,6 @@ func (s *Subscription) mend(err error) error {
 		return err
 	} else if s.stream = nil; s.ctx.Err() != nil {
 		return s.ctx.Err()
-	} else if _, known := s.progress.places[e.Metadata["session"]]; e.Code == codes.NotFound && known && s.progress.all() {
-		delete(s.progress.places, e.Metadata["session"]) // it was deleted, and nobody named it
-		return nil
 	} else if !e.broken() {
 		return err
 	}
