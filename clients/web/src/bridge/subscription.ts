@@ -1,24 +1,22 @@
 /**
- * A stream that resumes by itself where it was. It takes what comes in slices, and lets more come when that is done: a slow page is held back
- * at the server, and never grows.
+ * A stream that resumes by itself where it was: calls, breaks and pauses, and no positions. It takes what comes in slices, and lets more come
+ * when that is done: a slow page is held back at the server, and never grows.
  */
-import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { DurationSchema } from "@bufbuild/protobuf/wkt";
-import { EventKind } from "../gen/sightline/v1/event_pb";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Cursor, Snapshot } from "../gen/sightline/v1/session_pb";
 import {
-  CursorsSchema,
   EndReason,
   type Gap,
   type Header,
   type Heartbeat,
-  type SubscribeRequest,
-  SubscribeRequestSchema,
+  type SubscribeRequestSchema,
+  type SubscribeResponse,
   SubscribeResponseSchema,
 } from "../gen/sightline/v1/session_service_pb";
 import type { BridgeClient } from "./client";
 import { type Entry, entriesOf } from "./entries";
 import { CallError, Code } from "./errors";
+import { Progress } from "./progress";
 import { takeTurns } from "./turns";
 
 /**
@@ -39,11 +37,11 @@ export interface Handlers {
   onGap?(gap: Gap): Taken;
   /** Only where the request asks for them. */
   onHeartbeat?(heartbeat: Heartbeat): void;
-  /** What came so far is of another incarnation of the log, or it broke before its start was fixed: forget it, everything comes anew. */
+  /** What came so far is of another incarnation of the log: forget it, everything comes anew. */
   onReset?(): void;
   /** It is over, for good; undefined: well, with the server's reason. */
   onEnd?(error: CallError | undefined, reason: EndReason): void;
-  /** It broke (false) or goes on again (true). */
+  /** It broke (false), or it began or goes on again (true): once for each time. */
   onLive?(live: boolean): void;
 }
 
@@ -54,22 +52,16 @@ const WINDOW = 1024 * 1024; // bytes of responses on the way at once
 const PIECE = 256; // events handed over at once
 const FIRST_PAUSE = 100; // ms before a stream that broke while the socket did not is asked for again
 const MAX_PAUSE = 2_000; // ms
-const POSITION_INTERVAL = 15n; // seconds between the heartbeats that a subscription asks for itself
 
 /** Events of one, several or all sessions. Made by `BridgeClient.subscribe`. */
 export class Subscription {
-  readonly #request: SubscribeRequest;
-  readonly #cursors = new Map<string, Cursor>();
-  readonly #caughtUp = new Set<string>();
-  readonly #completed = new Set<string>();
-  readonly #tellsHeartbeats: boolean;
+  readonly #progress: Progress;
   readonly #queue: Uint8Array[] = [];
   readonly #stopWatching: () => void;
   #piece: Iterator<Entry> | undefined;
   #pieceSize = 0;
   #call = 0;
-  #headers = 0;
-  #opening = true; // nothing but headers has come of what the request began with
+  #live: boolean | undefined; // as it was told
   #working = false;
   #over = false;
   #ended: { error: CallError | undefined } | undefined;
@@ -83,20 +75,9 @@ export class Subscription {
     private readonly handlers: Handlers,
     private readonly window = WINDOW,
   ) {
-    this.#request = create(SubscribeRequestSchema, request);
-    const { filter, heartbeatInterval, sessions } = this.#request;
-    this.#tellsHeartbeats = heartbeatInterval !== undefined;
-    // Only they move the position over what a filter hides, and over sessions that are quiet.
-    if (!this.#tellsHeartbeats && (filter !== undefined || sessions.includes("*"))) {
-      this.#request.heartbeatInterval = create(DurationSchema, { seconds: POSITION_INTERVAL });
-    }
+    this.#progress = new Progress(request);
     this.#stopWatching = client.connection.subscribe(this.#look);
     this.#look();
-  }
-
-  /** Where to go on after what was handed over so far. */
-  get cursors(): Cursor[] {
-    return [...this.#cursors.values()];
   }
 
   /** Ends it: nothing is handed over any more. May be called again. */
@@ -116,14 +97,8 @@ export class Subscription {
   #open(): void {
     clearTimeout(this.#timer);
     this.#ended = undefined;
-    if (this.#cursors.size > 0 && this.#opening && !this.#isFixed()) this.#reset();
-    const request = this.#cursors.size === 0 ? this.#request : this.#resumed();
-    if (request !== this.#request && request.sessions.length === 0) {
-      this.#finish(this.#request.untilCaughtUp ? EndReason.CAUGHT_UP : EndReason.ALL_ENDED); // all came but the end itself
-      return;
-    }
     const call = this.client.open(
-      { case: "subscribe", value: request },
+      { case: "subscribe", value: this.#progress.request },
       {
         onResponse: (body) => this.#arrived(call, body),
         onEnd: (error) => this.#hungUp(call, error),
@@ -131,25 +106,6 @@ export class Subscription {
       this.window,
     );
     this.#call = call;
-  }
-
-  /** Whether the headers that came say all about the start: the screen is not in them, nor the moment of those that had none yet. */
-  #isFixed(): boolean {
-    const { sessions, snapshot, start } = this.#request;
-    if (snapshot) return false;
-    return sessions.includes("*") ? start.case === undefined : this.#headers === sessions.length;
-  }
-
-  /** A session is followed by its id from its header on, and no more when all of it has come. */
-  #resumed(): SubscribeRequest {
-    const { sessions, untilCaughtUp } = this.#request;
-    const isOver = (id: string) => this.#caughtUp.has(id) && (untilCaughtUp || this.#completed.has(id));
-    return create(SubscribeRequestSchema, {
-      ...this.#request,
-      sessions: sessions.includes("*") ? ["*"] : [...this.#cursors.keys()].filter((id) => !isOver(id)),
-      start: { case: "after", value: create(CursorsSchema, { cursors: this.cursors }) },
-      snapshot: false,
-    });
   }
 
   #arrived(call: number, body: Uint8Array): void {
@@ -209,7 +165,7 @@ export class Subscription {
       this.#piece = entries[Symbol.iterator]();
       this.#pieceSize = body.length;
     }
-    this.#opening = false;
+    this.#say(true);
     const found: Entry[] = [];
     let next = this.#piece.next();
     while (next.done !== true) {
@@ -219,7 +175,7 @@ export class Subscription {
     }
     if (next.done === true) this.#piece = undefined;
     return then(found.length > 0 ? this.handlers.onEntries(found) : undefined, () => {
-      for (const entry of found) this.#advance(entry);
+      for (const entry of found) this.#progress.passed(entry);
       if (next.done === true) this.#done(this.#pieceSize);
     });
   }
@@ -228,57 +184,35 @@ export class Subscription {
     if (this.#call !== 0) this.client.grant(this.#call, size);
   }
 
-  #advance(entry: Entry): void {
-    const cursor = this.#cursors.get(entry.sessionId);
-    if (cursor !== undefined) cursor.seq = BigInt(entry.seq);
-    if (entry.kind === EventKind.COMPLETED) this.#completed.add(entry.sessionId);
-  }
-
   #sign(body: Uint8Array): Taken {
     const { sign } = fromBinary(SubscribeResponseSchema, body);
-    this.#opening &&= sign.case === "header";
-    switch (sign.case) {
-      case "header": {
-        this.handlers.onLive?.(true);
-        this.#pause = FIRST_PAUSE;
-        const { session, cursor } = sign.value;
-        if (session === undefined || cursor === undefined || this.#cursors.has(session.id)) return undefined;
-        this.#headers += 1;
-        this.#cursors.set(session.id, { ...cursor });
-        return this.handlers.onHeader?.(sign.value);
-      }
-      case "snapshot": {
-        const cursor = this.#cursors.get(sign.value.sessionId);
-        const screen = sign.value;
-        return then(this.handlers.onSnapshot?.(screen), () => {
-          if (cursor !== undefined && screen.asOfSeq > cursor.seq) cursor.seq = screen.asOfSeq;
-        });
-      }
-      case "caughtUp": {
-        const { cursor } = sign.value;
-        if (cursor === undefined) return undefined;
-        this.#cursors.set(cursor.sessionId, { ...cursor });
-        if (this.#caughtUp.has(cursor.sessionId)) return undefined;
-        this.#caughtUp.add(cursor.sessionId);
-        return this.handlers.onCaughtUp?.(cursor);
-      }
-      case "gap": {
-        const cursor = this.#cursors.get(sign.value.sessionId);
-        if (cursor !== undefined && sign.value.lastSeq > cursor.seq) cursor.seq = sign.value.lastSeq;
-        return this.handlers.onGap?.(sign.value);
-      }
+    if (sign.case === "end") this.#reason = sign.value.reason;
+    if (this.#reason !== EndReason.DRAINING) this.#say(true);
+    return then(this.#tell(sign), () => this.#progress.heard(sign));
+  }
+
+  #tell({ case: kind, value }: SubscribeResponse["sign"]): Taken {
+    switch (kind) {
+      case "header":
+        return this.handlers.onHeader?.(value);
+      case "snapshot":
+        return this.handlers.onSnapshot?.(value);
+      case "caughtUp":
+        return value.cursor && this.handlers.onCaughtUp?.(value.cursor);
+      case "gap":
+        return this.handlers.onGap?.(value);
       case "heartbeat":
-        for (const { cursor } of sign.value.positions) {
-          if (cursor !== undefined && this.#cursors.has(cursor.sessionId)) this.#cursors.set(cursor.sessionId, { ...cursor });
-        }
-        if (this.#tellsHeartbeats) this.handlers.onHeartbeat?.(sign.value);
-        return undefined;
-      case "end":
-        this.#reason = sign.value.reason;
-        return undefined;
+        return this.#progress.tellsHeartbeats ? this.handlers.onHeartbeat?.(value) : undefined;
       default:
         return undefined;
     }
+  }
+
+  #say(live: boolean): void {
+    if (live) this.#pause = FIRST_PAUSE;
+    if (this.#live === live) return;
+    this.#live = live;
+    this.handlers.onLive?.(live);
   }
 
   #hungUp(call: number, error: CallError | undefined): void {
@@ -294,31 +228,17 @@ export class Subscription {
     const drained = error === undefined && [EndReason.DRAINING, EndReason.UNSPECIFIED].includes(this.#reason);
     if (drained || error?.broken) {
       this.#reason = EndReason.UNSPECIFIED;
-      this.handlers.onLive?.(false);
+      this.#say(false);
       this.#retry();
-    } else if (error?.reason === "EPOCH_CHANGED" && this.#cursors.size > 0) {
-      this.#reset();
+    } else if (error?.reason === "EPOCH_CHANGED" && this.#progress.begun) {
+      this.#progress.reset();
+      this.handlers.onReset?.();
       this.#retry();
-    } else if (error?.code === Code.NOT_FOUND && this.#cursors.delete(error.metadata.session ?? "") && this.#cursors.size > 0) {
-      this.#retry(); // one of several was deleted meanwhile
     } else {
-      this.#finish(this.#reason, error);
+      this.#over = true;
+      this.#stopWatching();
+      this.handlers.onEnd?.(error, this.#reason);
     }
-  }
-
-  #finish(reason: EndReason, error?: CallError): void {
-    this.#over = true;
-    this.#stopWatching();
-    this.handlers.onEnd?.(error, reason);
-  }
-
-  #reset(): void {
-    this.#cursors.clear();
-    this.#caughtUp.clear();
-    this.#completed.clear();
-    this.#headers = 0;
-    this.#opening = true;
-    this.handlers.onReset?.();
   }
 
   #retry(): void {

@@ -9,6 +9,8 @@ import { Channel, type Event, type EventKind, EventSchema } from "../gen/sightli
 import { type Session, SessionSchema, SnapshotSchema } from "../gen/sightline/v1/session_pb";
 import {
   EndReason,
+  HeaderSchema,
+  PlaceSchema,
   type SubscribeRequest,
   type SubscribeRequestSchema,
   type SubscribeResponse,
@@ -118,18 +120,24 @@ export class ScriptedLog implements Caller {
   }
 
   #serve(call: number, pending: Pending, request: SubscribeRequest): void {
-    const { start } = request;
+    const { start, resume } = request;
+    const cursor = resume?.places.s1 ?? (start.case === "after" ? start.value.cursors[0] : undefined);
     const head = this.#events.length;
     const live = start.case === "latest" || request.snapshot;
-    if (start.case === "after" && start.value.cursors[0]?.epoch !== this.#epoch) {
+    if (cursor !== undefined && cursor.epoch !== this.#epoch) {
       pending.onEnd(new CallError(Code.FAILED_PRECONDITION, "another epoch", "EPOCH_CHANGED"));
       return;
     }
-    const from = start.case === "after" ? Number(start.value.cursors[0]?.seq ?? 0n) : live ? head : 0;
+    const from = cursor === undefined ? (live ? head : 0) : Number(cursor.seq);
     const kinds = request.filter?.kinds ?? [];
     const at = (seq: number) => ({ sessionId: "s1", epoch: this.#epoch, seq: BigInt(seq) });
     this.#calls.set(call, { pending, kinds });
-    this.#sign(pending, { case: "header", value: { session: this.session, cursor: at(from) } } as never);
+    const header = {
+      session: this.session,
+      cursor: at(from),
+      place: create(PlaceSchema, { epoch: this.#epoch, seq: BigInt(from) }),
+    };
+    this.#sign(pending, { case: "header", value: create(HeaderSchema, header) });
     if (request.snapshot && this.snapshot !== undefined) {
       const screen = create(SnapshotSchema, { sessionId: "s1", asOfSeq: BigInt(from), exact: true, ...this.snapshot });
       this.#sign(pending, { case: "snapshot", value: screen });
