@@ -1,11 +1,11 @@
 package dev.sightline;
 
+import com.google.rpc.ErrorInfo;
 import dev.sightline.v1.SessionServiceGrpc;
 import dev.sightline.v1.SessionServiceGrpc.SessionServiceBlockingStub;
 import dev.sightline.v1.SubscribeRequest;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
-import io.grpc.ClientInterceptors;
 import io.grpc.ConnectivityState;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
@@ -24,7 +24,6 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -41,7 +40,6 @@ public final class Client implements AutoCloseable {
     final long maxPause; // ms, between two tries to resume
     private final boolean here;
     private final ManagedChannel connection;
-    private final Channel channel;
     private volatile boolean reached; // the server has answered
 
     private Client(Target target) throws IOException {
@@ -58,12 +56,12 @@ public final class Client implements AutoCloseable {
                         .withOption(ChannelOption.SO_KEEPALIVE, null) // which such a socket does not know, and says so on stderr
                 : NettyChannelBuilder.forTarget("dns:///" + target.address(), wire).keepAliveTime(30, TimeUnit.SECONDS)
                         .keepAliveTimeout(10, TimeUnit.SECONDS);
-        connection = builder.maxInboundMessageSize(MAX_RECEIVE).proxyDetector(address -> null).build();
         Metadata carried = new Metadata();
         if (!target.token().isEmpty()) {
             carried.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + target.token());
         }
-        channel = ClientInterceptors.intercept(connection, MetadataUtils.newAttachHeadersInterceptor(carried));
+        connection = builder.maxInboundMessageSize(MAX_RECEIVE).proxyDetector(address -> null)
+                .intercept(MetadataUtils.newAttachHeadersInterceptor(carried)).build();
         knock(FIRST_PAUSE);
     }
 
@@ -86,7 +84,7 @@ public final class Client implements AutoCloseable {
     /** Calls once: {@code client.call(server -> server.get(request))}; a deadline is the stub's. Throws {@link SightlineException}. */
     public <T> T call(Function<SessionServiceBlockingStub, T> what) {
         try {
-            T answer = what.apply(SessionServiceGrpc.newBlockingStub(channel));
+            T answer = what.apply(SessionServiceGrpc.newBlockingStub(connection));
             answered();
             return answer;
         } catch (StatusRuntimeException error) {
@@ -98,7 +96,7 @@ public final class Client implements AutoCloseable {
     public Subscription subscribe(SubscribeRequest request) { return new Subscription(this, request); }
 
     /** For stubs of your own, which throw gRPC's exceptions; the token is in it. */
-    public Channel channel() { return channel; }
+    public Channel channel() { return connection; }
 
     /** Ends what is under way. */
     @Override public void close() { connection.shutdownNow(); }
@@ -113,8 +111,8 @@ public final class Client implements AutoCloseable {
             return said;
         }
         String why = error.getCause() == null ? said.getMessage() : error.getCause().getMessage();
-        return new SightlineException(said.code(), "SERVER_NOT_FOUND",
-                "no Sightline server answers: start one with `sightline serve`, or set SIGHTLINE_TARGET: " + why, Map.of(), error);
+        return new SightlineException(said.code(), ErrorInfo.newBuilder().setReason("SERVER_NOT_FOUND").build(),
+                "no Sightline server answers: start one with `sightline serve`, or set SIGHTLINE_TARGET: " + why, error);
     }
 
     /** Tries to connect again after a pause: gRPC's own pauses begin at 1 s, cannot be set, and can only be ended. */

@@ -4,161 +4,92 @@ import com.google.protobuf.Duration;
 import com.google.protobuf.Message;
 import dev.sightline.v1.CaughtUp;
 import dev.sightline.v1.Cursor;
-import dev.sightline.v1.Cursors;
 import dev.sightline.v1.Event;
 import dev.sightline.v1.Gap;
-import dev.sightline.v1.GapReason;
 import dev.sightline.v1.Header;
 import dev.sightline.v1.Heartbeat;
-import dev.sightline.v1.Session;
-import dev.sightline.v1.SessionKind;
+import dev.sightline.v1.Place;
+import dev.sightline.v1.Resume;
 import dev.sightline.v1.Snapshot;
 import dev.sightline.v1.SubscribeRequest;
-import dev.sightline.v1.SubscribeRequest.StartCase;
 import dev.sightline.v1.SubscribeResponse;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import java.util.stream.Stream;
 
 /**
- * How far a subscription is, and what to ask after a break: no I/O, no clock. {@code receive} takes what the server sent; while there is an
- * item {@code ready}, {@code take} gives it and moves the cursors over it; {@code request} comes when none is left. Together: each event is
- * shown once, whatever breaks, wherever.
+ * How far a subscription is, and what to ask after a break: no I/O, no clock. {@code advance} takes what was shown into the places of
+ * {@code Resume}, and {@code request} is the same as at first, with them. All else the server knows.
  */
 final class Progress {
-    private static final Set<SessionKind> SCREENS =
-            EnumSet.of(SessionKind.SESSION_KIND_TERMINAL, SessionKind.SESSION_KIND_TMUX, SessionKind.SESSION_KIND_SCREEN);
+    private static final Duration POSITION_INTERVAL = Duration.newBuilder().setSeconds(15).build();
 
-    final SubscribeRequest given; // by the caller
-    final boolean all;
-    private final List<String> sessions = new ArrayList<>(); // that are asked of the server
-    private boolean asked;
-    private boolean opening; // the start is a moment, which the headers fix, and they are not complete: nothing is shown yet
-    private final Deque<Message> items = new ArrayDeque<>();
-    final Map<String, Place> places = new LinkedHashMap<>(); // by the id of the session
+    private final SubscribeRequest.Builder asked;
+    private final Resume.Builder resume; // that of the request
+    private final boolean showsHeartbeats;
 
-    /** How far one session is; a screen that is owed was promised and has not come. */
-    static final class Place {
-        final long epoch;
-        long seq;
-        boolean headed, caughtUp, screen, owed;
-
-        Place(long epoch) { this.epoch = epoch; }
-    }
-
-    Progress(SubscribeRequest given) {
-        this.given = given;
-        all = given.getSessionsList().contains("*");
-    }
-
-    /** What to ask the server now; null: nothing is left to come. */
-    SubscribeRequest request() {
-        SubscribeRequest.Builder request = given.toBuilder();
-        if (!given.hasHeartbeatInterval() && (all || given.hasFilter())) { // only they move the position over what is hidden
-            request.setHeartbeatInterval(Duration.newBuilder().setSeconds(15));
+    Progress(SubscribeRequest request) {
+        asked = request.toBuilder();
+        resume = asked.getResumeBuilder();
+        showsHeartbeats = request.hasHeartbeatInterval();
+        if (!showsHeartbeats && (request.hasFilter() || request.getSessionsList().contains("*"))) {
+            // Only they move the position over what a filter hides, and say that a stream without sessions has begun.
+            asked.setHeartbeatInterval(POSITION_INTERVAL);
         }
-        if (!asked || opening || given.getStartCase() == StartCase.START_NOT_SET && places.isEmpty()) { // as at first
-            asked = true;
-            opening = given.getSnapshot() || !EnumSet.of(StartCase.START_NOT_SET, StartCase.AFTER).contains(given.getStartCase());
-            sessions.clear();
-            sessions.addAll(given.getSessionsList());
-            items.clear();
-            places.clear();
-            given.getAfter().getCursorsList().forEach(this::move);
-            return request.build();
-        }
-        request.clearSessions().addAllSessions(sessions).setSnapshot(false).setAfter(Cursors.newBuilder().addAllCursors(cursors()));
-        return sessions.isEmpty() ? null : request.build();
     }
+
+    SubscribeRequest request() { return asked.build(); }
 
     List<Cursor> cursors() {
-        return places.entrySet().stream().map(known -> Cursor.newBuilder().setSessionId(known.getKey())
-                .setEpoch(known.getValue().epoch).setSeq(known.getValue().seq).build()).toList();
+        var given = asked.getAfter().getCursorsList().stream().filter(cursor -> !resume.containsPlaces(cursor.getSessionId()));
+        var known = resume.getPlacesMap().entrySet().stream().map(place -> Cursor.newBuilder().setSessionId(place.getKey())
+                .setEpoch(place.getValue().getEpoch()).setSeq(place.getValue().getSeq()).build());
+        return Stream.concat(given, known).toList();
     }
 
-    /** Takes what came into the items that are to be shown. */
-    void receive(SubscribeResponse response) {
-        items.addAll(response.getEventsList());
-        switch (response.getSignCase()) {
-            case HEADER -> head(response.getHeader());
-            case SNAPSHOT -> items.add(response.getSnapshot());
-            case CAUGHT_UP -> items.add(response.getCaughtUp());
-            case GAP -> items.add(response.getGap());
-            case HEARTBEAT -> items.add(response.getHeartbeat());
-            default -> { } // none, or one of a newer contract
-        }
-        opening = opening && response.hasHeader() && !sessions.stream().allMatch(this::headed);
-    }
-
-    private boolean headed(String session) {
-        return places.containsKey(session) && places.get(session).headed;
-    }
-
-    private void head(Header header) {
-        Session session = header.getSession();
-        if (headed(session.getId())) {
-            return; // it was shown before a break
-        }
-        items.add(header);
-        // A caller's cursor stays: behind it may be a gap whose sign has not come.
-        Place here = places.containsKey(session.getId()) ? places.get(session.getId()) : move(header.getCursor());
-        here.headed = true;
-        here.screen = SCREENS.contains(session.getKind()) && !session.hasEndTime();
-        here.owed = here.screen && given.getSnapshot();
-        sessions.removeAll(List.of(session.getId(), session.getName(), session.getName() + "@" + session.getHost()));
-        if (!all) {
-            sessions.add(session.getId()); // its name may be another's by the time of a break
-        }
-    }
-
-    /** Whether there is an item to take; those of which the caller is to know nothing are passed over. */
-    boolean ready() {
-        while (!opening && !items.isEmpty()) {
-            Message next = items.element();
-            boolean again = next instanceof CaughtUp sign && move(sign.getCursor()).caughtUp; // it was shown before a break
-            if (!again && (!(next instanceof Heartbeat) || given.hasHeartbeatInterval())) {
-                return true;
+    /** What is to be shown of a response; nothing for a sign of a newer contract. */
+    List<? extends Message> items(SubscribeResponse response) {
+        return switch (response.getSignCase()) {
+            case HEADER -> List.of(response.getHeader());
+            case SNAPSHOT -> List.of(response.getSnapshot());
+            case CAUGHT_UP -> List.of(response.getCaughtUp());
+            case GAP -> List.of(response.getGap());
+            case HEARTBEAT -> {
+                if (showsHeartbeats) {
+                    yield List.of(response.getHeartbeat());
+                }
+                advance(response.getHeartbeat());
+                yield List.of();
             }
-            take();
-        }
-        return false;
+            default -> response.getEventsList();
+        };
     }
 
-    /** The next item: the cursors move over it. */
-    Message take() {
-        Message item = items.remove();
+    /** The item was shown: its session's place moves over it. */
+    void advance(Message item) {
         if (item instanceof Event event) {
-            move(event.getSessionId(), 0, event.getSeq()).owed = false;
-            if (event.hasCompleted()) {
-                sessions.remove(event.getSessionId());
-            }
+            Place.Builder place = move(event.getSessionId(), event.getSeq()).setSnapshotDue(false);
+            place.setCompleted(place.getCompleted() || event.hasCompleted());
+        } else if (item instanceof Header header) {
+            began(header.getMoment());
+            resume.putPlaces(header.getSession().getId(), header.getPlace());
         } else if (item instanceof Snapshot screen) {
-            move(screen.getSessionId(), 0, screen.getAsOfSeq()).owed = false;
+            move(screen.getSessionId(), screen.getAsOfSeq()).setSnapshotDue(false);
         } else if (item instanceof Gap gap) { // also one of some kinds: nothing of its range follows
-            Place here = move(gap.getSessionId(), 0, gap.getLastSeq());
-            here.owed |= here.screen && gap.getReason() == GapReason.GAP_REASON_SLOW;
+            move(gap.getSessionId(), gap.getLastSeq()).setSnapshotDue(gap.getSnapshotDue());
         } else if (item instanceof CaughtUp sign) {
-            move(sign.getCursor()).caughtUp = true;
-            if (given.getUntilCaughtUp()) {
-                sessions.remove(sign.getCursor().getSessionId());
-            }
+            move(sign.getCursor().getSessionId(), sign.getCursor().getSeq()).setCaughtUp(true);
         } else if (item instanceof Heartbeat beat) {
-            beat.getPositionsList().forEach(position -> move(position.getCursor()));
+            began(beat.getMoment());
+            beat.getPositionsList().forEach(position -> move(position.getCursor().getSessionId(), position.getCursor().getSeq()));
         }
-        return item;
     }
 
-    private Place move(Cursor to) { return move(to.getSessionId(), to.getEpoch(), to.getSeq()); }
+    private void began(long moment) {
+        resume.setMoment(resume.getMoment() == 0 ? moment : resume.getMoment());
+    }
 
-    /** The session's place, there or behind it; the epoch counts where the session is new. */
-    private Place move(String session, long epoch, long seq) {
-        Place here = places.computeIfAbsent(session, id -> new Place(epoch));
-        here.seq = Math.max(here.seq, seq);
-        return here;
+    private Place.Builder move(String session, long seq) {
+        Place.Builder place = resume.putPlacesBuilderIfAbsent(session);
+        return place.setSeq(Math.max(place.getSeq(), seq));
     }
 }

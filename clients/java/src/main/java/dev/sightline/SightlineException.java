@@ -12,45 +12,41 @@ import java.util.Set;
 public final class SightlineException extends RuntimeException {
     private static final long serialVersionUID = 1;
     private final Status.Code code;
-    private final String reason;
-    private final transient Map<String, String> metadata;
+    private final ErrorInfo info;
 
-    SightlineException(Status.Code code, String reason, String message, Map<String, String> metadata, Throwable cause) {
+    SightlineException(Status.Code code, ErrorInfo info, String message, Throwable cause) {
         super(message, cause);
         this.code = code;
-        this.reason = reason;
-        this.metadata = metadata;
+        this.info = info;
     }
 
     /** Reads what a stub of {@link Client#channel} has thrown. */
     public static SightlineException of(StatusRuntimeException error) {
         Status status = error.getStatus();
-        String message = status.getDescription() != null ? status.getDescription() : status.getCode().name();
+        ErrorInfo info = ErrorInfo.getDefaultInstance();
         try {
             for (var detail : StatusProto.fromThrowable(error).getDetailsList()) {
-                if (detail.is(ErrorInfo.class)) {
-                    ErrorInfo info = detail.unpack(ErrorInfo.class);
-                    return new SightlineException(status.getCode(), info.getReason(), message, info.getMetadataMap(), error);
-                }
+                info = detail.is(ErrorInfo.class) ? detail.unpack(ErrorInfo.class) : info;
             }
         } catch (InvalidProtocolBufferException | IllegalArgumentException unreadable) {
             // A proxy's, or a newer form: the code and the text still stand.
         }
-        return new SightlineException(status.getCode(), "", message, Map.of(), error);
+        String message = status.getDescription() != null ? status.getDescription() : status.getCode().name();
+        return new SightlineException(status.getCode(), info, message, error);
     }
 
     /** gRPC's name of what happened. */
     public Status.Code code() { return code; }
 
     /** A word for programs that stays the same, such as SESSION_NOT_FOUND; empty: none was given. */
-    public String reason() { return reason; }
+    public String reason() { return info.getReason(); }
 
     /** The variables of the message, such as session. */
-    public Map<String, String> metadata() { return metadata; }
+    public Map<String, String> metadata() { return info.getMetadataMap(); }
 
     /** Whether connection or server went away, so that the same may work at the server's next life. */
     boolean broken() {
-        return Set.of("", "DRAINING").contains(reason) && switch (code) {
+        return Set.of("", "DRAINING").contains(reason()) && switch (code) {
             case UNAVAILABLE, CANCELLED -> true;
             case INTERNAL -> getMessage().matches("(?s).*(RST_STREAM|end-of-stream mid-frame|unexpected EOS).*"); // gRPC's words for a reset
             default -> false;

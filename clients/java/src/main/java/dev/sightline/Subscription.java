@@ -4,13 +4,12 @@ import com.google.protobuf.Message;
 import dev.sightline.v1.Cursor;
 import dev.sightline.v1.EndReason;
 import dev.sightline.v1.SessionServiceGrpc;
-import dev.sightline.v1.SessionServiceGrpc.SessionServiceBlockingStub;
-import dev.sightline.v1.SnapshotRequest;
 import dev.sightline.v1.SubscribeRequest;
 import dev.sightline.v1.SubscribeResponse;
 import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -32,6 +31,7 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
     private Consumer<SightlineException> onLost = error -> { };
     private EndReason end = EndReason.END_REASON_UNSPECIFIED;
     private Iterator<SubscribeResponse> stream; // null: the server is to be asked
+    private Iterator<? extends Message> items = Collections.emptyIterator(); // of the last response
     private boolean down;
     private long pause = Client.FIRST_PAUSE;
     private SightlineException failed;
@@ -49,11 +49,9 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
 
     /** Waits for the next item; false: the stream is over, or closed. Throws {@link SightlineException} for what trying again does not mend. */
     @Override public boolean hasNext() {
-        while (!closed && !progress.ready()) {
+        while (!closed && !items.hasNext()) {
             if (failed != null) {
                 throw failed;
-            } else if (end != EndReason.END_REASON_UNSPECIFIED) {
-                return false;
             }
             try {
                 read();
@@ -68,7 +66,9 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
         if (!hasNext()) {
             throw new NoSuchElementException();
         }
-        return progress.take();
+        Message item = items.next();
+        progress.advance(item);
+        return item;
     }
 
     /** Why the stream is over; UNSPECIFIED while it is not. */
@@ -86,8 +86,7 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
     private void read() {
         if (stream == null) {
             var server = SessionServiceGrpc.newBlockingStub(client.channel());
-            open(down ? server.withWaitForReady() : server);
-            return;
+            context.run(() -> stream = (down ? server.withWaitForReady() : server).subscribe(progress.request()));
         }
         boolean more = stream.hasNext();
         client.answered();
@@ -98,54 +97,25 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
         if (!response.hasEnd()) {
             down = false;
             pause = Client.FIRST_PAUSE;
-            progress.receive(response);
+            items = progress.items(response).iterator();
         } else if (response.getEnd().getReason() != EndReason.END_REASON_DRAINING) { // with which the stream closes: a break like any other
-            finish(response.getEnd().getReason());
+            end = response.getEnd().getReason();
+            close();
         }
     }
 
-    private void open(SessionServiceBlockingStub server) {
-        SubscribeRequest request = progress.request();
-        var owed = progress.places.entrySet().stream().filter(known -> known.getValue().owed).findFirst();
-        if (owed.isPresent()) {
-            context.run(() -> fetch(server, owed.get().getKey()));
-            owed.get().getValue().owed = false; // it came, or there is none to be had
-        } else if (request != null) {
-            context.run(() -> stream = server.subscribe(request));
-        } else { // everything came, only not the end
-            finish(progress.given.getUntilCaughtUp() ? EndReason.END_REASON_CAUGHT_UP : EndReason.END_REASON_ALL_ENDED);
-        }
-    }
-
-    private void fetch(SessionServiceBlockingStub server, String session) {
-        try {
-            var answer = server.snapshot(SnapshotRequest.newBuilder().setSession(session).build());
-            progress.receive(SubscribeResponse.newBuilder().setSnapshot(answer.getSnapshot()).build());
-        } catch (StatusRuntimeException error) {
-            if (client.judge(error).broken()) {
-                throw error;
-            }
-        }
-    }
-
-    private void finish(EndReason reason) {
-        end = reason;
-        context.cancel(null);
-    }
-
-    /** Returns when it is time to go on, after a pause where the stream broke; else it has failed. */
+    /** Returns after a pause, when it is time to ask again; else it has failed. */
     private void mend(SightlineException error) {
         stream = null;
-        if (error.code() == Status.Code.NOT_FOUND && progress.all && progress.places.remove(error.metadata().get("session")) != null) {
-            return; // it was deleted, and nobody named it
-        } else if (!error.broken() || context.isCancelled() || client.closed() || Thread.currentThread().isInterrupted()) {
+        if (!error.broken() || context.isCancelled() || client.closed() || Thread.currentThread().isInterrupted()) {
             failed = error;
             context.cancel(error);
             return;
-        } else if (!down) {
+        }
+        if (!down) {
+            down = true;
             onLost.accept(error);
         }
-        down = true;
         try {
             over.await(Client.jittered(pause), TimeUnit.MILLISECONDS);
         } catch (InterruptedException interrupted) {

@@ -519,7 +519,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    * </pre>
    *
    * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -532,7 +532,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    * </pre>
    *
    * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -545,7 +545,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    * </pre>
    *
    * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -574,7 +574,8 @@ private static final long serialVersionUID = 0L;
   private dev.sightline.v1.Resume resume_;
   /**
    * <pre>
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    * </pre>
    *
    * <code>.sightline.v1.Resume resume = 16;</code>
@@ -586,7 +587,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    * </pre>
    *
    * <code>.sightline.v1.Resume resume = 16;</code>
@@ -598,7 +600,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    * </pre>
    *
    * <code>.sightline.v1.Resume resume = 16;</code>
@@ -2802,7 +2805,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2814,7 +2817,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2830,7 +2833,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2849,7 +2852,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2868,7 +2871,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2894,7 +2897,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2912,7 +2915,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2925,7 +2928,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -2941,7 +2944,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-     * unset: none.
+     * unset: none but the one that a `resume` brings.
      * </pre>
      *
      * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -3009,7 +3012,8 @@ private static final long serialVersionUID = 0L;
         dev.sightline.v1.Resume, dev.sightline.v1.Resume.Builder, dev.sightline.v1.ResumeOrBuilder> resumeBuilder_;
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3020,7 +3024,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3035,7 +3040,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3053,7 +3059,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3071,7 +3078,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3096,7 +3104,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3113,7 +3122,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3125,7 +3135,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>
@@ -3140,7 +3151,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+     * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+     * stream is there again. Unset or without a moment: there was none.
      * </pre>
      *
      * <code>.sightline.v1.Resume resume = 16;</code>

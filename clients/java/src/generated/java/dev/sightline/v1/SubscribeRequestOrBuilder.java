@@ -295,7 +295,7 @@ public interface SubscribeRequestOrBuilder extends
   /**
    * <pre>
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    * </pre>
    *
    * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -305,7 +305,7 @@ public interface SubscribeRequestOrBuilder extends
   /**
    * <pre>
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    * </pre>
    *
    * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -315,7 +315,7 @@ public interface SubscribeRequestOrBuilder extends
   /**
    * <pre>
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    * </pre>
    *
    * <code>.google.protobuf.Duration heartbeat_interval = 14;</code>
@@ -334,7 +334,8 @@ public interface SubscribeRequestOrBuilder extends
 
   /**
    * <pre>
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    * </pre>
    *
    * <code>.sightline.v1.Resume resume = 16;</code>
@@ -343,7 +344,8 @@ public interface SubscribeRequestOrBuilder extends
   boolean hasResume();
   /**
    * <pre>
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    * </pre>
    *
    * <code>.sightline.v1.Resume resume = 16;</code>
@@ -352,7 +354,8 @@ public interface SubscribeRequestOrBuilder extends
   dev.sightline.v1.Resume getResume();
   /**
    * <pre>
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    * </pre>
    *
    * <code>.sightline.v1.Resume resume = 16;</code>
