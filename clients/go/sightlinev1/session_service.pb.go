@@ -2325,11 +2325,12 @@ type SubscribeRequest struct {
 	// End with CAUGHT_UP when all that was there at the start has been sent.
 	UntilCaughtUp bool `protobuf:"varint,13,opt,name=until_caught_up,json=untilCaughtUp,proto3" json:"until_caught_up,omitempty"`
 	// A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-	// unset: none.
+	// unset: none but the one that a `resume` brings.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,14,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
 	// With the view TEXT: leave the terminal's echo of what was typed through Sightline out.
 	OmitEcho bool `protobuf:"varint,15,opt,name=omit_echo,json=omitEcho,proto3" json:"omit_echo,omitempty"`
-	// How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+	// How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+	// stream is there again. Unset or without a moment: there was none.
 	Resume        *Resume `protobuf:"bytes,16,opt,name=resume,proto3" json:"resume,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

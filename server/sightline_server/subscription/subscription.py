@@ -205,9 +205,7 @@ class Subscription:
         return self._stream() if self._pacer is None else combined(self._stream())
 
     async def _stream(self) -> AsyncGenerator[bytes, None]:
-        if self._request.HasField("heartbeat_interval"):
-            # With no session yet there is no header: only a heartbeat says that the stream has begun, and when.
-            self._next_heartbeat = self._now() + (self._interval if self._places or self._later else 0)
+        self._next_heartbeat = self._first_heartbeat()
         while (reason := self._end()) is None:
             for response in self._signs_between():
                 yield response
@@ -227,6 +225,13 @@ class Subscription:
                     yield PAUSE
                 await self._wait()
         yield sign(SubscribeResponse(end=End(reason=reason)))
+
+    def _first_heartbeat(self) -> float:
+        """At once where no header says that the stream is there: behind a break, and with no session yet."""
+        asked = self._request.HasField("heartbeat_interval")
+        if self._request.resume.moment or (asked and not self._places and not self._later):
+            return self._now()
+        return self._now() + self._interval if asked else math.inf
 
     def _flow(self) -> bytes:
         """The events of those that are caught up and have nothing else to say, in one response: what most of the time is all.
@@ -432,6 +437,7 @@ class Subscription:
                 await self._woken.wait()
 
     def _heartbeats(self) -> Iterator[bytes]:
-        self._next_heartbeat = self._now() + self._interval
+        asked = self._request.HasField("heartbeat_interval")
+        self._next_heartbeat = self._now() + self._interval if asked else math.inf
         places = (place.message() for place in list(self._places.values()))
         return heartbeats(chain(places, (ended.message() for ended in list(self._later))), self._clock(), self._moment)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Channel, Event, EventKind
 from sightline.v1.session_pb2 import Cursor
@@ -18,6 +19,7 @@ from sightline.v1.session_service_pb2 import (
     Latest,
     ListEventsRequest,
     OnGap,
+    Place,
     SubscribeRequest,
     SubscribeResponse,
 )
@@ -91,7 +93,6 @@ async def test_a_tail_does_not_count_what_is_damaged() -> None:
     sources=st.sets(st.sampled_from(["stdout", "stderr", "sightline", "nobody"])),
     tail=st.one_of(st.none(), st.integers(0, 20)),
 )
-@settings(deadline=None)
 def test_a_stream_is_the_log_filtered(
     batches: list[list[tuple[str, int]]], kinds: set[int], channels: set[int], sources: set[str], tail: int | None
 ) -> None:
@@ -314,3 +315,27 @@ async def test_heartbeats_come_between_events_too_and_while_a_filter_hides_a_lon
         assert position.lag_events == 40 - position.cursor.seq
         assert position.lag_bytes == session.log.bounds.end_offset * position.lag_events // 40
         await responses.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_resumed_stream_says_at_once_that_it_is_there_and_no_header_again() -> None:
+    sessions = Sessions()
+    await ten(sessions)
+    request = ask("a", latest=Latest())
+    request.resume.moment = 1
+    request.resume.places["a"].CopyFrom(Place(epoch=EPOCH, seq=10, asked_as="a", caught_up=True))
+    async with contextlib.aclosing(stream(sessions, request)) as responses:  # type: ignore[type-var]
+        first = await asyncio.wait_for(anext(responses), 5)
+        assert first.heartbeat.positions[0].cursor == Cursor(session_id="a", epoch=EPOCH, seq=10)
+        await sessions.find("a").log.append([notice("new")])
+        assert seqs([await asyncio.wait_for(anext(responses), 5)]) == [11]
+
+
+async def test_a_resume_of_another_log_or_ahead_of_it_is_refused() -> None:
+    sessions = Sessions()
+    await ten(sessions)
+    for place, error in ((Place(epoch=EPOCH + 1, seq=3), EpochChanged), (Place(epoch=EPOCH, seq=11), CursorAhead)):
+        request = ask("a")
+        request.resume.moment = 1
+        request.resume.places["a"].CopyFrom(place)
+        with pytest.raises(error):
+            await everything(sessions, request)

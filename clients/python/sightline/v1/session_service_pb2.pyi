@@ -1218,12 +1218,14 @@ class SubscribeRequest(_message.Message):
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:
         """A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-        unset: none.
+        unset: none but the one that a `resume` brings.
         """
 
     @_builtins.property
     def resume(self) -> Global___Resume:
-        """How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did."""
+        """How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+        stream is there again. Unset or without a moment: there was none.
+        """
 
     def __init__(
         self,

@@ -1078,7 +1078,7 @@ export type SubscribeRequest = Message<"sightline.v1.SubscribeRequest"> & {
 
   /**
    * A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-   * unset: none.
+   * unset: none but the one that a `resume` brings.
    *
    * @generated from field: google.protobuf.Duration heartbeat_interval = 14;
    */
@@ -1092,7 +1092,8 @@ export type SubscribeRequest = Message<"sightline.v1.SubscribeRequest"> & {
   omitEcho: boolean;
 
   /**
-   * How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+   * How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+   * stream is there again. Unset or without a moment: there was none.
    *
    * @generated from field: sightline.v1.Resume resume = 16;
    */
