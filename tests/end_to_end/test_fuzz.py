@@ -117,7 +117,7 @@ def fuzz(server: ServerProcess, method: str, examples: int) -> None:
     with connect(server.target) as stub:
         call = getattr(stub, method)
 
-        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=True)
+        @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None, print_blob=True)
         @given(requests(method))
         def one(request: Any) -> None:
             if method == "Subscribe":
@@ -176,7 +176,7 @@ def test_random_bytes_as_a_message_have_a_clear_answer(fuzzed: ServerProcess, me
     with grpc.insecure_channel(fuzzed.target) as channel:
         call: Any = channel.unary_stream(f"/{SERVICE.full_name}/{method}", response_deserializer=pb.SubscribeResponse.FromString)
 
-        @settings(max_examples=FEW, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=True)
+        @settings(max_examples=FEW, suppress_health_check=list(HealthCheck), database=None, print_blob=True)
         @given(st.binary(max_size=200))
         def one(request: bytes) -> None:
             event(outcome(lambda: read_stream(call(request, timeout=STREAM_SECONDS))))
@@ -196,7 +196,7 @@ def test_random_bytes_and_half_frames_on_a_door_are_borne(fuzzed: ServerProcess,
     pid = fuzzed.process.pid
     before = descriptors(pid)
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None, print_blob=True)
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None, print_blob=True)
     @given(st.one_of(st.binary(max_size=300), st.lists(FRAMES, max_size=5).map(lambda frames: PREFACE + b"".join(frames))))
     def one(words: bytes) -> None:
         with opened(fuzzed, door) as connection:

@@ -7,6 +7,8 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -41,16 +43,18 @@ async def test_a_server_killed_under_load_loses_doubles_and_takes_back_nothing(
         with connect(server.target) as stub:
             ids = load.start(stub)
         seen = {ids[name]: watched for name, watched in load.watched().items()}
-        following = asyncio.create_task(watch(server.target, seen))
-        for _ in range(kills):
-            await until_seen(seen, load.release(), following, chance)
+        outages = Outages()
+        following = asyncio.create_task(watch(server.target, seen, outages))
+        for kill in range(kills):
+            await until_seen(seen, load.release(), following, chance, partial(outages.are_over, kill))
             server.kill()
             if chance.random() < 0.25:  # also while it starts: it takes up sessions before it serves
                 server.spawn()
                 await asyncio.sleep(chance.random() * 0.5)
                 server.kill()
             await asyncio.to_thread(server.start)
-        assert await asyncio.wait_for(following, 600) >= kills
+        await asyncio.wait_for(following, 600)
+        assert outages.begun >= kills
     finally:
         load.close()
     with connect(server.target) as stub:
@@ -65,26 +69,46 @@ async def test_a_server_killed_under_load_loses_doubles_and_takes_back_nothing(
     assert "Traceback" not in server.log()
 
 
-async def watch(target: str, sessions: dict[str, Watched]) -> int:
-    """Follows to the end, through every break; how often it came back."""
-    breaks: list[object] = []
-    async with sightline.connect(target) as client, client.subscribe(*sessions, on_disconnect=breaks.append) as subscription:
+class Outages:
+    """What a watcher is told of them."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._ended = 0
+
+    def begin(self, _error: object) -> None:
+        self.begun += 1
+
+    def end(self) -> None:
+        self._ended += 1
+
+    def are_over(self, count: int) -> bool:
+        return self.begun == self._ended >= count
+
+
+async def watch(target: str, sessions: dict[str, Watched], outages: Outages) -> None:
+    """Follows to the end, through every break."""
+    async with (
+        sightline.connect(target) as client,
+        client.subscribe(*sessions, on_disconnect=outages.begin, on_reconnect=outages.end) as subscription,
+    ):
         async for response in subscription.batches():
             assert not response.HasField("gap")
             for event in response.events:
                 sessions[event.session_id].see(event)
-    return len(breaks)
 
 
-async def until_seen(sessions: dict[str, Watched], written: int, following: asyncio.Task[int], chance: random.Random) -> None:
-    """Until a random part of what is still to come has been seen."""
+async def until_seen(
+    sessions: dict[str, Watched], written: int, following: asyncio.Task[None], chance: random.Random, is_back: Callable[[], bool]
+) -> None:
+    """Until a random part of what is still to come has been seen, by a watcher that is back from the last outage."""
 
     def bytes_seen() -> int:
         return sum(session.size for session in sessions.values())
 
     goal = bytes_seen() + chance.randrange(max(1, written - bytes_seen()))
     async with asyncio.timeout(120):
-        while bytes_seen() < goal:
+        while bytes_seen() < goal or not is_back():
             if following.done():
                 following.result()
             await asyncio.sleep(0.002)

@@ -13,7 +13,7 @@ from promises.reader import Stream
 from promises.world import World
 from sightline.v1.session_service_pb2 import EndReason, OnSlow
 
-QUICK = settings(max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+QUICK = settings(max_examples=40, stateful_step_count=50, suppress_health_check=list(HealthCheck), print_blob=True)
 SOAK = settings(QUICK, max_examples=400)
 
 

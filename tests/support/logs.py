@@ -81,7 +81,7 @@ class Sessions:
             raise SessionNotFound(session=session)
         return found
 
-    def delete(self, session_id: str) -> None:
+    def forget(self, session_id: str) -> None:
         self._subjects.pop(session_id).log.forget()
 
     def live(self) -> Sequence[Subject]:

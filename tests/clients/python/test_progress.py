@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sightline.progress import Item, Progress
 from sightline.v1.event_pb2 import Event, EventKind
@@ -97,7 +97,6 @@ def check_shown_once(items: list[Item], world: World) -> None:
 
 
 @given(worlds(), CUTS)
-@settings(deadline=None)
 def test_every_event_is_shown_once_from_the_oldest_whatever_breaks(world: World, cuts: list[int]) -> None:
     shown, end = follow(world, SubscribeRequest(sessions=names(world)), cuts)
     check_shown_once(shown, world)
@@ -106,7 +105,6 @@ def test_every_event_is_shown_once_from_the_oldest_whatever_breaks(world: World,
 
 
 @given(worlds(), CUTS, st.integers(0, 5))
-@settings(deadline=None)
 def test_a_relative_start_is_fixed_by_the_header_whatever_breaks(world: World, cuts: list[int], tail: int) -> None:
     heads = {plan.session_id: plan.head for plan in world.plans}
     shown, _ = follow(world, SubscribeRequest(sessions=ids(world), tail=tail), cuts)
@@ -116,7 +114,6 @@ def test_a_relative_start_is_fixed_by_the_header_whatever_breaks(world: World, c
 
 
 @given(worlds(), CUTS)
-@settings(deadline=None)
 def test_latest_of_all_sessions_brings_later_sessions_whole_and_earlier_ones_from_their_head(world: World, cuts: list[int]) -> None:
     world.newcomer = Plan("late", 5, head=2)
     # A break before the first header asks as at first, and then the newcomer would be an earlier one.
@@ -127,7 +124,6 @@ def test_latest_of_all_sessions_brings_later_sessions_whole_and_earlier_ones_fro
 
 
 @given(CUTS)
-@settings(deadline=None)
 def test_a_stream_of_all_that_begins_without_any_session_loses_nothing_of_the_first(cuts: list[int]) -> None:
     world = World([], batch=1, newcomer=Plan("late", 5, head=2))
     shown, _ = follow(world, SubscribeRequest(sessions=["*"], latest=Latest()), [1, *cuts])
@@ -136,7 +132,6 @@ def test_a_stream_of_all_that_begins_without_any_session_loses_nothing_of_the_fi
 
 
 @given(worlds(), CUTS, st.booleans())
-@settings(deadline=None)
 def test_until_caught_up_ends_once_and_gives_all_that_was_there(world: World, cuts: list[int], everything: bool) -> None:
     heads = {plan.session_id: plan.head for plan in world.plans}
     sessions = ["*"] if everything else names(world)
@@ -149,7 +144,6 @@ def test_until_caught_up_ends_once_and_gives_all_that_was_there(world: World, cu
 
 
 @given(worlds(), CUTS, st.data())
-@settings(deadline=None)
 def test_the_callers_cursors_are_gone_on_from(world: World, cuts: list[int], data: st.DataObject) -> None:
     given_ = {plan.session_id: data.draw(st.integers(0, plan.head)) for plan in world.plans[1:]}
     request = SubscribeRequest(sessions=names(world))
@@ -160,7 +154,6 @@ def test_the_callers_cursors_are_gone_on_from(world: World, cuts: list[int], dat
 
 
 @given(worlds(), CUTS)
-@settings(deadline=None)
 def test_a_gap_is_shown_once_before_the_first_event_behind_it(world: World, cuts: list[int]) -> None:
     for plan in world.plans:
         plan.gone = plan.head > 0
@@ -174,7 +167,6 @@ def test_a_gap_is_shown_once_before_the_first_event_behind_it(world: World, cuts
 
 
 @given(worlds(), CUTS)
-@settings(deadline=None)
 def test_a_promised_screen_comes_whatever_breaks_and_the_events_behind_it(world: World, cuts: list[int]) -> None:
     shown, _ = follow(world, SubscribeRequest(sessions=names(world), snapshot=True), cuts)
     for plan in world.plans:
@@ -263,7 +255,7 @@ def test_a_deleted_session_is_left_out_under_the_star_and_when_all_of_it_came_an
             request = SubscribeRequest(sessions=sessions)
             request.resume.moment = 1
             request.resume.places["id-name"].CopyFrom(Place(epoch=EPOCH, seq=2, asked_as="name", completed=completed))
-            world.sessions.delete("id-name")
+            world.sessions.forget("id-name")
             return [response async for response in world.stream(request)]
 
         yield from asyncio.run(run())

@@ -128,7 +128,7 @@ def seqs(items: list[Item], session_id: str) -> list[int]:
     return [item.seq for item in items if isinstance(item, Event) and item.session_id == session_id]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.builds(Cut, st.integers(0, 9), st.sampled_from(FAULTS)), max_size=3),
     st.integers(1, 4),

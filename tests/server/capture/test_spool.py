@@ -171,7 +171,7 @@ steps = st.lists(
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_any_interplay_gives_every_byte_once_and_every_loss_once(
     tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[str, int]]

@@ -56,7 +56,7 @@ def test_maps_can_be_too_large_too() -> None:
 TEXTS = st.text(max_size=3000) | st.integers(0, 40_000).map(lambda size: "é" * size)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(TEXTS, min_size=4, max_size=4), raw=st.binary(max_size=20_000), paths=st.lists(TEXTS, max_size=6))
 def test_whatever_an_event_says_it_fits(texts: list[str], raw: bytes, paths: list[str]) -> None:
     call = ToolCall(tool_call_id=texts[0], title=texts[1], input_json=texts[2].encode())

@@ -369,7 +369,7 @@ Step = Callable[[SessionLog, Retention], object]
 STEPS = st.lists(st.one_of(st.integers(1, 9000), st.sampled_from(["look", "trim", "reopen"])), min_size=1, max_size=60)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(steps=STEPS, on_disk=st.booleans())
 def test_merging_and_trimming_never_change_what_is_read(
     tmp_path_factory: pytest.TempPathFactory, steps: list[int | str], on_disk: bool

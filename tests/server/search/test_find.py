@@ -162,7 +162,7 @@ def is_letter(character: str) -> bool:
     return character.isalnum() and character not in "日本語"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(LINES, LINES, QUERIES.map(" ".join))
 def test_what_is_found_is_what_reading_every_line_would_find(first: list[str], second: list[str], query: str) -> None:
     try:

@@ -98,7 +98,7 @@ async def two() -> Sessions:
 
 
 @given(REQUESTS)
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_any_subscription_works_or_says_why_not(request: SubscribeRequest) -> None:
     async def tried() -> None:
         sessions = await two()
@@ -135,7 +135,6 @@ def test_any_subscription_works_or_says_why_not(request: SubscribeRequest) -> No
         full=st.sampled_from([0, 1, 2**64 - 1]),
     )
 )
-@settings(deadline=None)
 def test_any_page_comes_or_says_why_not(request: ListEventsRequest) -> None:
     async def tried() -> None:
         sessions = await two()

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Channel, Completed, Error, Event, EventKind, Message, Request, ToolCall, ToolResult
 from sightline.v1.session_service_pb2 import Filter, Gap, GapReason, OnExcess, Pacing, SubscribeResponse
@@ -272,7 +272,6 @@ FILTERS = st.sampled_from([None, Filter(channels=[Channel.CHANNEL_STDOUT]), Filt
     wanted=FILTERS,
     cuts=st.integers(1, 6),
 )
-@settings(deadline=None)
 def test_what_is_paced_is_complete_in_order_and_within_its_rate(
     steps: list[str | float], seconds: float, rate: int, coalesce: bool, shed: bool, wanted: Filter | None, cuts: int
 ) -> None:

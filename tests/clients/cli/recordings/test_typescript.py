@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from clients.cli.recordings.logs import BEGAN, completed, cut, cuts, logs, output, shown, started, story, typed, write
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1 import event_pb2 as e
 from sightline_cli.recordings import typescript
@@ -33,7 +33,6 @@ def relative(told: list[tuple[int, str, object]]) -> list[tuple[int, str, object
 
 
 @given(logs(data), cuts, cuts, cuts)
-@settings(deadline=None)
 def test_a_log_comes_back_with_every_byte_time_size_and_its_exit_code(
     log: list[e.Event], first: list[int], second: list[int], third: list[int]
 ) -> None:
@@ -61,7 +60,6 @@ def test_large_outputs_come_back_whole_with_and_without_a_timing(size: int) -> N
 
 
 @given(logs(data))
-@settings(deadline=None)
 def test_the_classic_timing_gives_every_byte_back_at_its_time(log: list[e.Event]) -> None:
     script, timing, typed_ = write(typescript.Writer(HEAD, advanced=False), log)
     assert typed_ == b""

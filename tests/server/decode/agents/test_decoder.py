@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import pickle
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sightline.v1.event_pb2 import Event, Outcome, ToolStatus
 from sightline_server.decode.agents.blocks import Blocks
@@ -52,7 +52,6 @@ def test_each_line_yields_events_or_a_notice_that_carries_it() -> None:
     assert (events[-1].completed.outcome, events[-1].completed.result_text) == (Outcome.OUTCOME_SUCCEEDED, "glued")
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, len(TALK)), max_size=20))
 def test_chunks_make_no_difference(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(TALK)]

@@ -78,7 +78,7 @@ def hostile_lines(draw: st.DrawFn, kind: str, agent: str) -> tuple[Recording, li
 
 
 @pytest.mark.parametrize(("kind", "agent"), FAMILIES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_line_that_was_tampered_with_is_told_and_leaves_nothing_open(kind: str, agent: str, data: st.DataObject) -> None:
     one, lines = data.draw(hostile_lines(kind, agent))

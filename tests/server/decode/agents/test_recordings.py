@@ -39,7 +39,7 @@ def test_a_recording_fed_by_line_or_by_byte_gives_the_same_events(one: Recording
 
 
 @each
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_a_recording_cut_anywhere_gives_the_same_events(one: Recording, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(one.data)), max_size=6))
