@@ -9,7 +9,7 @@ import { Code, ConnectError, createClient, type Client as Generated, type Transp
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { SightlineError } from "./errors.js";
 import { SessionService, type SubscribeRequestSchema } from "./gen/sightline/v1/session_service_pb.js";
-import { type SubscribeOptions, Subscription, type Wire } from "./subscription.js";
+import { type SubscribeOptions, Subscription } from "./subscription.js";
 
 /** Of `connect`. What is missing comes from the environment. */
 export interface Options {
@@ -44,7 +44,7 @@ export function connect(target?: string, options: Options = {}): Client {
     createConnection: dial,
     settings: { initialWindowSize: WINDOW, enablePush: false },
   });
-  let closed = false;
+  let [closed, reached] = [false, false];
   const inner = createGrpcTransport({
     baseUrl: url,
     sessionManager: sessions,
@@ -54,43 +54,34 @@ export function connect(target?: string, options: Options = {}): Client {
       (next) => async (call) => {
         if (closed) throw new ConnectError("closed", Code.Canceled);
         if (token) call.header.set("authorization", `Bearer ${token}`);
-        return next(call);
+        const answer = await next(call);
+        reached = true;
+        return answer;
       },
     ],
   });
-  const transport: Transport = {
-    stream: inner.stream,
-    async unary(method, signal, ...call) {
-      try {
-        const answer = await inner.unary(method, signal, ...call);
-        wire.reached = true;
-        return answer;
-      } catch (raised) {
-        signal?.throwIfAborted();
-        throw wire.judge(raised);
-      }
-    },
+  const judge = (raised: unknown): SightlineError => {
+    if (closed) return new SightlineError("CANCELLED", "the client was closed");
+    const error = SightlineError.from(raised);
+    if (reached || error.code !== "UNAVAILABLE" || error.reason !== "") return error;
+    const advice = "start one with `sightline serve`, or set SIGHTLINE_TARGET to where it is";
+    const message = `no Sightline server answers at ${shown} (${error.message}): ${advice}`;
+    return new SightlineError("UNAVAILABLE", message, "SERVER_NOT_FOUND", { target: shown }, { cause: error });
   };
-  const wire: Wire = {
-    calls: createClient(SessionService, transport),
-    here,
-    reached: false,
-    following: new Set(),
-    judge(raised) {
-      if (closed) return new SightlineError("CANCELLED", "the client was closed");
-      const error = SightlineError.from(raised);
-      if (wire.reached || error.code !== "UNAVAILABLE" || error.reason !== "") return error;
-      const advice = "start one with `sightline serve`, or set SIGHTLINE_TARGET to where it is";
-      const message = `no Sightline server answers at ${shown} (${error.message}): ${advice}`;
-      return new SightlineError("UNAVAILABLE", message, "SERVER_NOT_FOUND", { target: shown }, { cause: error });
-    },
-  };
+  const unary: Transport["unary"] = (method, signal, ...call) =>
+    inner.unary(method, signal, ...call).catch((raised) => {
+      signal?.throwIfAborted();
+      throw judge(raised);
+    });
+  const calls = createClient(SessionService, { unary, stream: inner.stream });
+  const following = new Set<Subscription>();
   const close = () => {
     closed = true;
-    for (const subscription of wire.following) subscription.close();
+    for (const subscription of following) subscription.close();
     sessions.abort();
   };
-  return { ...wire.calls, subscribe: (request, more) => new Subscription(wire, request, more), close };
+  const subscribe: Client["subscribe"] = (request, more) => new Subscription({ calls, here, judge, following }, request, more);
+  return { ...calls, subscribe, close };
 }
 
 /** Connections, one at a time, whose window is as wide as a stream's: HTTP/2's own, 64 KiB for all streams, is narrow for a distant server. */

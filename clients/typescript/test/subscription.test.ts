@@ -15,7 +15,6 @@ import {
   connect,
   EndReason,
   EventSchema,
-  type Item,
   SessionService,
   SightlineError,
   type SubscribeRequest,
@@ -23,7 +22,6 @@ import {
   SubscribeResponseSchema,
 } from "@sightline/client";
 import { ErrorInfoSchema } from "../src/gen/google/rpc/error_details_pb.js";
-import { Log, logs, Service } from "./synthetic.js";
 
 type Subscribe = (request: SubscribeRequest, context: HandlerContext) => AsyncIterable<SubscribeResponse>;
 
@@ -91,56 +89,61 @@ const refusal = (code: Code, reason: string) =>
 const isOver = (context: HandlerContext) =>
   new Promise<void>((resolve) => context.signal.addEventListener("abort", () => resolve()));
 
-test("a stream that breaks in any way is resumed, and each event comes once", async () => {
+const header = () =>
+  create(SubscribeResponseSchema, {
+    sign: { case: "header", value: { session: { id: "id", name: "name" }, place: { epoch: 7n, askedAs: "name" }, moment: 9n } },
+  });
+
+const events = (...seqs: number[]) =>
+  create(SubscribeResponseSchema, { events: seqs.map((seq) => ({ sessionId: "id", seq: BigInt(seq) })) });
+
+const end = (reason: EndReason) => create(SubscribeResponseSchema, { sign: { case: "end", value: { reason } } });
+
+test("a stream that breaks in any way is asked for again as at first and from where it was, and one outage is told once", async () => {
   const ways = [
     new ConnectError("gone", Code.Unavailable),
     refusal(Code.Unavailable, "DRAINING"),
     new ConnectError("given up", Code.Canceled),
+    EndReason.DRAINING,
+    "without its end",
   ];
-  const service = new Service(logs(), 1);
-  const door = await Door.open(path, async function* (request) {
-    const life = service.seen.length;
-    let left = 3;
-    for (const response of service.stream(request)) {
-      if (response.sign.case === "end") return yield response;
-      if (left-- === 0) break;
-      yield response;
-    }
-    const way = ways[life % (ways.length + 1)];
-    if (way !== undefined) throw way; // else it ends without its end
+  const asked: unknown[] = [];
+  const door = await Door.open(path, async function* ({ sessions, start, resume }) {
+    const life = asked.push([...sessions, start.value, resume?.moment, resume?.places.id?.seq]) - 1;
+    if (life === 0) yield header();
+    const way = ways[Math.floor(life / 2)];
+    if (life % 2 === 0) yield events(life + 1, life + 2); // the other streams break before anything comes
+    if (way instanceof Error) throw way;
+    if (typeof way !== "string") yield end(way ?? EndReason.ALL_ENDED);
   });
   let outages = 0;
-  const subscription = dialled(`unix:${path}`).subscribe({ sessions: ["name0", "name1"] }, { onLost: () => outages++ });
-  const shown: Item[] = [];
-  for await (const item of subscription) shown.push(item);
-  for (const log of service.logs) {
-    const seqs = shown.flatMap((item) =>
-      item.case === "event" && item.value.sessionId === log.id ? [Number(item.value.seq)] : [],
-    );
-    assert.deepEqual(
-      seqs,
-      Array.from({ length: log.length }, (_, n) => n + 1),
-    );
-  }
-  const count = (kind: Item["case"]) => shown.filter((item) => item.case === kind).length;
-  assert.equal(count("header"), 2);
-  assert.ok(count("caughtUp") <= 2); // a session whose last event has come is not asked for again
+  const subscription = dialled(`unix:${path}`).subscribe(
+    { sessions: ["name"], start: { case: "tail", value: 9 } },
+    { onLost: () => outages++ },
+  );
+  const seqs: number[] = [];
+  for await (const item of subscription) if (item.case === "event") seqs.push(Number(item.value.seq));
+  assert.deepEqual(
+    seqs,
+    Array.from({ length: 12 }, (_, n) => n + 1),
+  );
+  const again = (seq: number) => ["name", 9, 9n, BigInt(seq)];
+  assert.deepEqual(asked, [["name", 9, 0n, undefined], ...[2, 2, 4, 4, 6, 6, 8, 8, 10, 10].map(again)]);
   assert.equal(subscription.end, EndReason.ALL_ENDED);
-  assert.ok(outages > ways.length);
+  assert.equal(outages, ways.length);
   await door.shut();
 });
 
 test("a subscription goes on at the server's next life", async () => {
-  const log = new Log("id", "name", 4, 2);
   let door = await Door.open(path, async function* (_, context) {
-    yield log.header(0);
-    yield create(SubscribeResponseSchema, { events: [log.event(1), log.event(2)] });
+    yield header();
+    yield events(1, 2);
     await isOver(context);
   });
   const again = async () => {
-    log.head = 4;
-    door = await Door.open(path, async function* (request) {
-      yield* new Service([log], 9).stream(request);
+    door = await Door.open(path, async function* ({ resume }) {
+      yield events(Number(resume?.places.id?.seq) + 1, 4);
+      yield end(EndReason.ALL_ENDED);
     });
   };
   const seqs: bigint[] = [];
@@ -189,11 +192,10 @@ for (const way of ["the signal is aborted", "it is closed", "the loop is left", 
     const gone = new Promise<void>((resolve) => {
       left = resolve;
     });
-    const log = new Log("id", "name", 9, 1);
     const door = await Door.open(path, async function* (_, context) {
       void isOver(context).then(left);
-      yield log.header(0);
-      yield create(SubscribeResponseSchema, { events: [log.event(1)] });
+      yield header();
+      yield events(1);
       await isOver(context);
     });
     const client = dialled(`unix:${path}`);
@@ -216,9 +218,24 @@ for (const way of ["the signal is aborted", "it is closed", "the loop is left", 
   });
 }
 
+test("what came and was not taken is not handed over after a close, and is gone on from", async () => {
+  const door = await Door.open(path, async function* (_, context) {
+    yield header();
+    yield events(1, 2, 3);
+    await isOver(context);
+  });
+  const subscription = dialled(`unix:${path}`).subscribe({ sessions: ["name"] });
+  for await (const item of subscription) if (item.case === "event") subscription.close();
+  assert.deepEqual(
+    subscription.cursors.map(({ sessionId, epoch, seq }) => [sessionId, epoch, seq]),
+    [["id", 7n, 1n]],
+  );
+  await door.shut();
+});
+
 test("a pause is left at once", async () => {
   const door = await Door.open(path, async function* () {
-    yield new Log("id", "name", 9, 1).header(0);
+    yield header();
   });
   const leaving = new AbortController();
   const subscription = dialled(`unix:${path}`).subscribe(
@@ -239,13 +256,13 @@ test("a slow reader holds its stream back, and no call beside it", async () => {
   const pieces = 200;
   let [sent, stalled, taken] = [0, 0, 0];
   const door = await Door.open(path, async function* () {
-    yield new Log("id", "name", pieces, pieces).header(0);
+    yield header();
     for (let seq = 1; seq <= pieces; seq++) {
       sent = seq;
       const payload = { case: "output", value: { data: new Uint8Array(piece) } } as const;
       yield create(SubscribeResponseSchema, { events: [create(EventSchema, { sessionId: "id", seq: BigInt(seq), payload })] });
     }
-    yield create(SubscribeResponseSchema, { sign: { case: "end", value: { reason: EndReason.ALL_ENDED } } });
+    yield end(EndReason.ALL_ENDED);
   });
   const client = dialled(`unix:${path}`);
   for await (const item of client.subscribe({ sessions: ["id"] })) {
@@ -334,7 +351,7 @@ test("errors of a call have the service's words, and the caller's own reason whe
 
 test("a client that has nothing to do keeps no process alive", async () => {
   const door = await Door.open(path, async function* () {
-    yield create(SubscribeResponseSchema, { sign: { case: "end", value: { reason: EndReason.ALL_ENDED } } });
+    yield end(EndReason.ALL_ENDED);
   });
   const program = `
     import { connect } from ${JSON.stringify(import.meta.resolve("@sightline/client"))};
