@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use sightline::v1::{SubscribeRequest, event::Payload};
-use sightline::{Error, Item, Options};
+use sightline::{Error, Item, Options, Sign};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -33,7 +33,9 @@ async fn tail(name: &str) -> Result<(), Error> {
                     }
                 }
             }
-            Item::Gap(gap) => eprintln!("tail: events {} to {} are gone: {}", gap.first_seq, gap.last_seq, gap.reason().as_str_name()),
+            Item::Sign(Sign::Gap(gap)) => {
+                eprintln!("tail: events {} to {} are gone: {}", gap.first_seq, gap.last_seq, gap.reason().as_str_name())
+            }
             _ => {}
         }
     }

@@ -23,7 +23,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30); // notices a dead machine
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The contract's calls, one method each. Their error, a [`Status`], becomes an [`Error`] by `?`.
-pub type Service = SessionServiceClient<Wire>;
+pub type Service = SessionServiceClient<Client>;
 
 /// What [`connect`] may be told. What is None comes from the environment.
 #[derive(Clone, Default)]
@@ -34,10 +34,12 @@ pub struct Options {
     pub ca: Option<PathBuf>,
 }
 
-/// One server. Clones share a connection.
+/// One server. Clones share a connection. What it carries as a `tower` service is made by [`service`](Self::service).
 #[derive(Clone)]
 pub struct Client {
-    wire: Wire,
+    channel: Channel,
+    authorization: Option<HeaderValue>,
+    reached: Arc<AtomicBool>, // the server has answered
     pub(crate) local: bool,
 }
 
@@ -83,10 +85,8 @@ pub fn connect(target: &str, options: Options) -> Result<Client, Error> {
     endpoint = endpoint.http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE_TIMEOUT).keep_alive_while_idle(true);
     if scheme == "https" {
         let tls = ClientTlsConfig::new().timeout(CONNECT);
-        let tls = match ca {
-            Some(file) => tls.ca_certificate(Certificate::from_pem(read(&file)?)),
-            None => tls.with_native_roots(),
-        };
+        let authority = ca.map(|file| read(&file)).transpose()?.map(Certificate::from_pem);
+        let tls = if authority.is_none() { tls.with_native_roots() } else { tls.ca_certificates(authority) };
         endpoint = endpoint.tls_config(tls).map_err(invalid)?;
     }
     Ok(Client::new(endpoint, Some(authorization).filter(|_| !token.is_empty()), local))
@@ -103,12 +103,12 @@ fn invalid(why: impl ToString) -> Error {
 impl Client {
     fn new(endpoint: Endpoint, authorization: Option<HeaderValue>, local: bool) -> Self {
         let channel = endpoint.initial_connection_window_size(WINDOW).connect_lazy();
-        Self { wire: Wire { channel, authorization, reached: Arc::default() }, local }
+        Self { channel, authorization, reached: Arc::default(), local }
     }
 
     /// The contract's calls, as many at once as you like: each takes a `service()` of its own.
     pub fn service(&self) -> Service {
-        SessionServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_RESPONSE)
+        SessionServiceClient::new(self.clone()).max_decoding_message_size(MAX_RESPONSE)
     }
 
     /// Follows sessions until the server says that they are over, or the subscription is dropped. The server is asked at the first poll.
@@ -117,15 +117,7 @@ impl Client {
     }
 }
 
-/// The channel, which shows the token and knows whether the server has ever answered.
-#[derive(Clone)]
-pub struct Wire {
-    channel: Channel,
-    authorization: Option<HeaderValue>,
-    reached: Arc<AtomicBool>,
-}
-
-impl Calls<Request<Body>> for Wire {
+impl Calls<Request<Body>> for Client {
     type Response = Response<Body>;
     type Error = Status;
     type Future = BoxFuture<Self::Response, Status>;

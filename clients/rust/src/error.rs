@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::{error, fmt, iter};
 
 use tonic::{Code, Status, TimeoutExpired};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorInfo, StatusExt};
 
 /// What the server, or the way to it, has to say. A call's [`Status`] becomes one by `?`.
 #[derive(Clone, Debug)]
@@ -20,13 +20,6 @@ pub struct Error {
     pub metadata: HashMap<String, String>,
     /// It happened on the way, and the server said nothing.
     pub(crate) unheard: bool,
-}
-
-impl Error {
-    /// Connection or server went away, so that the same may work at the server's next life.
-    pub(crate) fn broken(&self) -> bool {
-        matches!(self.code, Code::Unavailable | Code::Cancelled) && matches!(self.reason.as_str(), "" | "DRAINING")
-    }
 }
 
 impl From<Status> for Error {
@@ -56,11 +49,8 @@ pub(crate) fn unanswered(why: tonic::transport::Error, reached: bool) -> Status 
         return Status::from_error(why.into());
     }
     let what = format!("no Sightline server answers ({cause}): start one with `sightline serve`, or set SIGHTLINE_TARGET to where it is");
-    Status::with_error_details(
-        Code::Unavailable,
-        what,
-        ErrorDetails::with_error_info("SERVER_NOT_FOUND", "sightline", HashMap::<String, _>::new()),
-    )
+    let info = ErrorInfo::new("SERVER_NOT_FOUND", "sightline", HashMap::<String, String>::new());
+    Status::with_error_details_vec(Code::Unavailable, what, [info.into()])
 }
 
 fn deepest<'a>(error: &'a (dyn error::Error + 'static)) -> &'a (dyn error::Error + 'static) {

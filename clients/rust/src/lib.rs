@@ -1,5 +1,6 @@
 //! The Rust client of Sightline: the contract's calls ([`v1`]), and subscriptions that resume by themselves ([`Client::subscribe`]).
 #![warn(missing_docs)]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod client;
 mod error;
@@ -12,11 +13,8 @@ pub mod v1 {
     include!("generated/sightline.v1.rs");
 }
 
-pub use client::{Client, Options, Service, Wire, connect};
+pub use client::{Client, Options, Service, connect};
 pub use error::Error;
 pub use progress::Item;
 pub use subscription::Subscription;
-
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+pub use v1::subscribe_response::Sign;

@@ -1,197 +1,97 @@
-//! How far a subscription is, and what to ask after a break: no I/O, no clock. `receive` takes what the server sent; `show` gives on what is to
-//! be shown, and moves the cursors over it; `request` comes when nothing is left to show. Together: each event is shown once, whatever breaks,
-//! wherever.
+//! How far a subscription is: no I/O, no clock. `receive` takes what the server sent; `show` gives it on, and takes it into the places of
+//! `Resume`; `request` is the same as at first, with them. All else the server knows. Together: each event is shown once, whatever breaks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::v1::subscribe_request::Start;
 use crate::v1::subscribe_response::Sign;
-use crate::v1::{CaughtUp, Cursor, Cursors, Event, Gap, Header, Heartbeat, Snapshot, SubscribeRequest, SubscribeResponse};
-use crate::v1::{EndReason, GapReason, SessionKind, event::Payload};
+use crate::v1::{CaughtUp, Cursor, Event, Header, Heartbeat, Place, Resume, SubscribeRequest, SubscribeResponse, event::Payload};
 
-const POSITION_INTERVAL: i64 = 15; // seconds between the heartbeats that a subscription asks for itself
+const POSITION_INTERVAL: prost_types::Duration = prost_types::Duration { seconds: 15, nanos: 0 };
 
-/// What a subscription gives: an event, or a sign of the stream itself.
+/// What a subscription gives: an event, or a sign of the stream itself, but for [`Sign::End`]: that is [`end`](crate::Subscription::end).
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, clippy::large_enum_variant)] // the messages say it; nearly all items are of the large kind
 pub enum Item {
     Event(Event),
-    Header(Header),
-    Snapshot(Snapshot),
-    CaughtUp(CaughtUp),
-    Gap(Gap),
-    Heartbeat(Heartbeat),
+    Sign(Sign),
 }
 
 pub(crate) struct Progress {
-    given: SubscribeRequest, // by the caller
-    asked: SubscribeRequest, // of the server; without sessions: nothing is left to come
-    opening: bool,           // the start is a moment, which the headers fix, and they are not complete: nothing is shown yet
+    asked: SubscribeRequest, // at first; without `resume`
+    resume: Resume,
+    heartbeats: bool, // are for the caller too
     items: VecDeque<Item>,
-    places: BTreeMap<String, Place>, // by the id of the session
-}
-
-/// How far one session is; a screen that is owed was promised and has not come.
-#[derive(Default)]
-struct Place {
-    cursor: Cursor,
-    headed: bool,
-    caught_up: bool,
-    screen: bool,
-    owed: bool,
 }
 
 impl Progress {
-    pub fn new(given: SubscribeRequest) -> Self {
-        Self { given, asked: SubscribeRequest::default(), opening: true, items: VecDeque::new(), places: BTreeMap::new() }
-    }
-
-    /// What to ask the server now; None: nothing is left to come.
-    pub fn request(&mut self) -> Option<SubscribeRequest> {
-        if self.opening || self.given.start.is_none() && self.places.is_empty() {
-            self.start_over();
-        } else if self.asked.sessions.is_empty() {
-            return None;
-        } else {
-            // A cursor that has no header yet is the caller's, and may be of a session that goes by its name.
-            let wanted = |id: &String, here: &Place| !here.headed || self.all() || self.asked.sessions.contains(id);
-            let cursors = self.places.iter().filter(|(id, here)| wanted(id, here)).map(|(_, here)| here.cursor.clone()).collect();
-            self.asked.start = Some(Start::After(Cursors { cursors }));
-            self.asked.snapshot = false;
+    pub fn new(mut asked: SubscribeRequest) -> Self {
+        let heartbeats = asked.heartbeat_interval.is_some();
+        if !heartbeats && (asked.filter.is_some() || asked.sessions.iter().any(|name| name == "*")) {
+            // Only heartbeats move the position over what a filter hides, and say that a stream without sessions has begun.
+            asked.heartbeat_interval = Some(POSITION_INTERVAL);
         }
-        Some(self.asked.clone())
+        Self { resume: asked.resume.take().unwrap_or_default(), asked, heartbeats, items: VecDeque::new() }
     }
 
-    fn start_over(&mut self) {
-        self.asked = self.given.clone();
-        if self.given.heartbeat_interval.is_none() && (self.all() || self.given.filter.is_some()) {
-            // Only heartbeats move the position over what is hidden.
-            self.asked.heartbeat_interval = Some(prost_types::Duration { seconds: POSITION_INTERVAL, nanos: 0 });
-        }
-        self.opening = self.given.snapshot || !matches!(self.given.start, None | Some(Start::After(_)));
-        self.items.clear();
-        self.places.clear();
-        if let Some(Start::After(after)) = self.given.start.clone() {
-            after.cursors.into_iter().for_each(|cursor| _ = self.move_to(cursor));
-        }
+    /// What to ask the server now.
+    pub fn request(&self) -> SubscribeRequest {
+        SubscribeRequest { resume: Some(self.resume.clone()), ..self.asked.clone() }
     }
 
-    fn all(&self) -> bool {
-        self.given.sessions.iter().any(|name| name == "*")
-    }
-
-    /// The end that a broken stream could not send any more.
-    pub fn end(&self) -> EndReason {
-        if self.given.until_caught_up { EndReason::CaughtUp } else { EndReason::AllEnded }
-    }
-
-    /// Where to go on behind what was shown.
+    /// Where to go on behind what was shown; of a session without a header, where the caller had begun.
     pub fn cursors(&self) -> Vec<Cursor> {
-        self.places.values().map(|here| here.cursor.clone()).collect()
-    }
-
-    /// A session whose screen has to be fetched.
-    pub fn owed(&self) -> Option<String> {
-        self.places.iter().find(|(_, here)| here.owed && !self.opening).map(|(id, _)| id.clone())
-    }
-
-    /// It was fetched, or there is none to be had.
-    pub fn excuse(&mut self, session: &str) {
-        self.places.entry(session.into()).and_modify(|here| here.owed = false);
-    }
-
-    /// The session was deleted; false: the caller named it, so that its loss is an error.
-    pub fn forget(&mut self, session: &str) -> bool {
-        self.all() && self.places.remove(session).is_some()
-    }
-
-    /// A session's place, at the cursor or behind it; the epoch counts where the session is new.
-    fn move_to(&mut self, to: Cursor) -> &mut Place {
-        let seq = to.seq;
-        let new = |to: Cursor| Place { cursor: to, ..Place::default() };
-        let here = self.places.entry(to.session_id.clone()).or_insert_with(|| new(to));
-        here.cursor.seq = here.cursor.seq.max(seq);
-        here
+        let places = &self.resume.places;
+        let reached = places.iter().map(|(id, place)| Cursor { session_id: id.clone(), epoch: place.epoch, seq: place.seq });
+        let given = if let Some(Start::After(after)) = &self.asked.start { after.cursors.as_slice() } else { &[] };
+        given.iter().filter(|cursor| !places.contains_key(&cursor.session_id)).cloned().chain(reached).collect()
     }
 
     pub fn receive(&mut self, response: SubscribeResponse) {
-        self.items.extend(response.events.into_iter().map(Item::Event));
-        let is_header = matches!(response.sign, Some(Sign::Header(_)));
-        match response.sign {
-            Some(Sign::Header(sign)) => self.header(sign),
-            Some(Sign::Snapshot(sign)) => self.items.push_back(Item::Snapshot(sign)),
-            Some(Sign::CaughtUp(sign)) => self.items.push_back(Item::CaughtUp(sign)),
-            Some(Sign::Gap(sign)) => self.items.push_back(Item::Gap(sign)),
-            Some(Sign::Heartbeat(sign)) => self.items.push_back(Item::Heartbeat(sign)),
-            Some(Sign::End(_)) | None => {} // None: also a sign of a newer contract
-        }
-        let nameless = |name| self.places.get(name).is_none_or(|here| !here.headed);
-        self.opening = self.opening && is_header && self.asked.sessions.iter().any(nameless);
+        self.items.extend(response.events.into_iter().map(Item::Event).chain(response.sign.map(Item::Sign)));
     }
 
-    fn header(&mut self, header: Header) {
-        let (session, cursor) = (header.session.clone().unwrap_or_default(), header.cursor.clone().unwrap_or_default());
-        let screens = [SessionKind::Terminal, SessionKind::Tmux, SessionKind::Screen];
-        let (all, snapshot) = (self.all(), self.given.snapshot);
-        // A caller's cursor stays: behind it may be a gap whose sign has not come.
-        let here = self.places.entry(session.id.clone()).or_insert_with(|| Place { cursor, ..Place::default() });
-        if here.headed {
-            return; // it was shown before a break
-        }
-        here.headed = true;
-        here.screen = screens.contains(&session.kind()) && session.end_time.is_none();
-        here.owed = here.screen && snapshot;
-        let names = [&session.id, &session.name, &format!("{}@{}", session.name, session.host)];
-        self.asked.sessions.retain(|name| !names.contains(&name));
-        if !all {
-            self.asked.sessions.push(session.id); // its name may be another's by the time of a break
-        }
-        self.items.push_back(Item::Header(header));
-    }
-
-    /// The next item; None: there is none.
+    /// The next item, which counts as shown; None: there is none.
     pub fn show(&mut self) -> Option<Item> {
-        while !self.opening {
-            let item = self.items.pop_front()?;
-            if self.pass(&item) {
-                return Some(item);
-            }
+        let item = self.items.pop_front()?;
+        match &item {
+            Item::Event(event) => self.move_to(&event.session_id, event.seq, |place| {
+                place.snapshot_due = false;
+                place.completed |= matches!(event.payload, Some(Payload::Completed(_)));
+            }),
+            Item::Sign(sign) => self.keep(sign),
         }
-        None
+        if self.heartbeats || !matches!(item, Item::Sign(Sign::Heartbeat(_))) { Some(item) } else { self.show() }
     }
 
-    /// Moves the cursors over an item; false: it is not for the caller.
-    fn pass(&mut self, item: &Item) -> bool {
-        let at = |session_id: &str, seq| Cursor { session_id: session_id.into(), epoch: 0, seq };
-        match item {
-            Item::Header(_) => {}
-            Item::Event(event) => {
-                self.move_to(at(&event.session_id, event.seq)).owed = false;
-                if matches!(event.payload, Some(Payload::Completed(_))) {
-                    self.asked.sessions.retain(|name| *name != event.session_id);
-                }
-            }
-            Item::Snapshot(snapshot) => self.move_to(at(&snapshot.session_id, snapshot.as_of_seq)).owed = false,
-            Item::Gap(gap) => {
-                let here = self.move_to(at(&gap.session_id, gap.last_seq)); // also one of some kinds: nothing of its range follows
-                here.owed |= here.screen && gap.reason() == GapReason::Slow;
-            }
-            Item::CaughtUp(CaughtUp { cursor }) => {
-                let cursor = cursor.clone().unwrap_or_default();
-                if self.given.until_caught_up {
-                    self.asked.sessions.retain(|name| *name != cursor.session_id);
-                }
-                let here = self.move_to(cursor);
-                return !std::mem::replace(&mut here.caught_up, true); // else it was shown before a break
-            }
-            Item::Heartbeat(heartbeat) => {
-                for cursor in heartbeat.positions.iter().filter_map(|position| position.cursor.clone()) {
-                    self.move_to(cursor);
-                }
-                return self.given.heartbeat_interval.is_some();
-            }
+    fn keep(&mut self, sign: &Sign) {
+        if let Sign::Header(Header { moment, .. }) | Sign::Heartbeat(Heartbeat { moment, .. }) = sign
+            && self.resume.moment == 0
+        {
+            self.resume.moment = *moment;
         }
-        true
+        match sign {
+            Sign::Header(Header { session: Some(session), place: Some(place), .. }) => {
+                self.resume.places.insert(session.id.clone(), place.clone());
+            }
+            Sign::Snapshot(screen) => self.move_to(&screen.session_id, screen.as_of_seq, |place| place.snapshot_due = false),
+            Sign::Gap(gap) => self.move_to(&gap.session_id, gap.last_seq, |place| place.snapshot_due = gap.snapshot_due),
+            Sign::CaughtUp(CaughtUp { cursor: Some(to) }) => self.move_to(&to.session_id, to.seq, |place| place.caught_up = true),
+            Sign::Heartbeat(Heartbeat { positions, .. }) => {
+                for to in positions.iter().filter_map(|position| position.cursor.as_ref()) {
+                    self.move_to(&to.session_id, to.seq, |_| ());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing where the session has no header yet: it has no place then.
+    fn move_to(&mut self, session: &str, seq: u64, change: impl FnOnce(&mut Place)) {
+        if let Some(place) = self.resume.places.get_mut(session) {
+            place.seq = place.seq.max(seq);
+            change(place);
+        }
     }
 }
 

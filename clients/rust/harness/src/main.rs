@@ -8,7 +8,7 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use ring::digest::{Context, SHA256};
 use serde_json::{Value, json};
-use sightline::{Client, Error, Item, Options, v1};
+use sightline::{Client, Error, Item, Options, Sign, v1};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -154,11 +154,12 @@ async fn follow(contract: &Contract, client: Client, order: Value) -> Value {
 fn told(contract: &Contract, item: &Item) -> (&'static str, Value) {
     match item {
         Item::Event(said) => ("event", contract.written("Event", said)),
-        Item::Header(said) => ("header", contract.written("Header", said)),
-        Item::Snapshot(said) => ("snapshot", contract.written("Snapshot", said)),
-        Item::CaughtUp(said) => ("caughtUp", contract.written("CaughtUp", said)),
-        Item::Gap(said) => ("gap", contract.written("Gap", said)),
-        Item::Heartbeat(said) => ("heartbeat", contract.written("Heartbeat", said)),
+        Item::Sign(Sign::Header(said)) => ("header", contract.written("Header", said)),
+        Item::Sign(Sign::Snapshot(said)) => ("snapshot", contract.written("Snapshot", said)),
+        Item::Sign(Sign::CaughtUp(said)) => ("caughtUp", contract.written("CaughtUp", said)),
+        Item::Sign(Sign::Gap(said)) => ("gap", contract.written("Gap", said)),
+        Item::Sign(Sign::Heartbeat(said)) => ("heartbeat", contract.written("Heartbeat", said)),
+        Item::Sign(Sign::End(_)) => unreachable!("it is no item"),
     }
 }
 
