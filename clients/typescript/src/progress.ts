@@ -6,7 +6,7 @@ import { clone, create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import type { Event } from "./gen/sightline/v1/event_pb.js";
 import { type Cursor, CursorSchema } from "./gen/sightline/v1/session_pb.js";
-import type { Place, SubscribeRequest, SubscribeResponse } from "./gen/sightline/v1/session_service_pb.js";
+import type { Place, Resume, SubscribeRequest, SubscribeResponse } from "./gen/sightline/v1/session_service_pb.js";
 import { PlaceSchema, ResumeSchema, SubscribeRequestSchema } from "./gen/sightline/v1/session_service_pb.js";
 
 type Sign = Exclude<SubscribeResponse["sign"], { case: undefined } | { case: "end" }>;
@@ -20,12 +20,13 @@ const POSITION_INTERVAL = create(DurationSchema, { seconds: 15n }); // between t
 export class Progress {
   /** What to ask the server now. */
   readonly request: SubscribeRequest;
-  readonly #resume = create(ResumeSchema);
+  readonly #resume: Resume;
   readonly #showsHeartbeats: boolean;
 
   constructor(given: SubscribeRequest) {
     this.request = clone(SubscribeRequestSchema, given);
-    this.request.resume = this.#resume;
+    this.request.resume ??= create(ResumeSchema);
+    this.#resume = this.request.resume;
     this.#showsHeartbeats = given.heartbeatInterval !== undefined;
     // Only heartbeats move the position over what is hidden, and say that a stream without sessions has begun.
     if (given.filter || given.sessions.includes("*")) this.request.heartbeatInterval ??= POSITION_INTERVAL;

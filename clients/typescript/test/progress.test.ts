@@ -101,6 +101,12 @@ test("heartbeats are asked for where only they tell how far a stream is, and sho
   }
 });
 
+test("a request that comes with places is gone on from there", () => {
+  const progress = following({ sessions: ["name"], resume: { moment: 9n, places: { id: begun } } });
+  come(progress, { events: [{ sessionId: "id", seq: 4n, payload: output }] });
+  assert.deepEqual(progress.request.resume?.places, { id: create(PlaceSchema, { ...begun, seq: 4n }) });
+});
+
 test("a request that the caller changes afterwards is followed as it was, and is not changed itself", () => {
   const given = create(SubscribeRequestSchema, { sessions: ["*"] });
   const progress = new Progress(given);
