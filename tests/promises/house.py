@@ -77,6 +77,7 @@ class House(Sessions):
         store.commit = self._commit  # type: ignore[method-assign]
         self.retention = NotedRetention(self.committer, self, Limits(), clock, clock)
         self.residents: dict[str, Resident] = {}
+        self._beginning: set[int] = set()
         for row in reversed(store.rows_before(ROWS, ROWS)):
             self.residents[row.session_id] = Resident(row, self, histories.by_id[row.session_id])
 
@@ -96,6 +97,10 @@ class House(Sessions):
             raise SessionNotFound(session=session)
         return found
 
+    @property
+    def next_number(self) -> int:
+        return min(self._beginning, default=len(self.histories.by_id) + 1)
+
     def live(self) -> Sequence[Subject]:
         return [one for one in self.residents.values() if one.row.live]
 
@@ -108,7 +113,9 @@ class House(Sessions):
         history = self.histories.by_id[row.session_id] = History(row.session_id, name)
         made = Resident(row, self, history)
         starting = StateChanged(state=SessionState.SESSION_STATE_STARTING)
+        self._beginning.add(number)
         await made.append([Draft("sightline", Event(state_changed=starting))], with_row=True)
+        self._beginning.discard(number)
         self.residents[row.session_id] = made
         for tell in list(self.on_join):
             tell(made)  # type: ignore[operator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from promises.history import History, fact_of
-from promises.reader import Item, Record
+from promises.reader import Extent, Item, Record
 from sightline.v1.event_pb2 import Event, EventKind, Message
 from sightline.v1.session_pb2 import Snapshot
 from sightline.v1.session_service_pb2 import (
@@ -112,7 +112,7 @@ def unique(record: Record, history: History, wanted: Filter) -> None:
 def complete(record: Record, history: History, asked: SubscribeRequest) -> None:
     """All that passes the filter, as it was committed, or named by a gap that was asked for or could not be helped."""
     assert record.start in expected_starts(record, history), "it began elsewhere than asked"
-    lost = missing(record.items, history, asked.filter, record.start, record.cursor.seq)
+    lost = missing(record.items, history, asked.filter, record.start, record.place.seq)
     assert not lost, f"{lost} neither came nor were named"
     for item in record.items:
         if isinstance(item, Event):
@@ -130,23 +130,24 @@ def expected_starts(record: Record, history: History) -> set[int]:
         joined
         | deleted
         | {
-            expected_start(record.origin.request, history, *moment[history.session_id])
+            expected_start(record.origin.request, history, moment[history.session_id])
             for moment in (moments[""], moments[history.session_id])
             if history.session_id in moment
         }
     )
 
 
-def expected_start(request: SubscribeRequest, history: History, oldest: int, head: int) -> int:
-    cursors = {cursor.session_id: cursor.seq for cursor in request.after.cursors}
+def expected_start(request: SubscribeRequest, history: History, log: Extent) -> int:
+    if request.resume.moment and log.number >= request.resume.moment:  # it has begun since
+        return log.oldest - 1
     match request.WhichOneof("start"):
         case "latest":
-            return head
+            return log.head
         case "tail":
-            return history.before_tail(request.filter, request.tail, oldest, head)
+            return history.before_tail(request.filter, request.tail, log.oldest, log.head)
         case None if request.snapshot:
-            return head
-    return cursors.get(history.session_id, oldest - 1)
+            return log.head
+    return log.oldest - 1
 
 
 def true_to_log(event: Event, history: History, wanted: Filter) -> None:
@@ -182,9 +183,9 @@ def honest(gap: Gap, history: History, asked: SubscribeRequest) -> None:
 def resumable(record: Record, history: History, wanted: Filter) -> None:
     """However often it was cut, the sequence is that of a stream that never was."""
     for asked, answered in record.resumes:
-        assert asked == answered, "a resumed stream begins at the cursor that it was given"
-    gone = named(record.items, history, record.cursor.seq)
-    whole = [seq for seq in history.passing(wanted, record.start, record.cursor.seq) if seq not in gone]
+        assert asked == answered, "a resumed stream begins at the place that it was given"
+    gone = named(record.items, history, record.place.seq)
+    whole = [seq for seq in history.passing(wanted, record.start, record.place.seq) if seq not in gone]
     assert delivered(record.items, history, wanted) == whole
 
 

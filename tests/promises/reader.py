@@ -9,17 +9,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sightline.v1.event_pb2 import Event
-from sightline.v1.session_pb2 import Cursor, Session, Snapshot
+from sightline.v1.session_pb2 import Snapshot
 from sightline.v1.session_service_pb2 import (
     CaughtUp,
-    Cursors,
     EndReason,
     Gap,
+    Header,
     Heartbeat,
     OnGap,
+    Place,
     SubscribeRequest,
     SubscribeResponse,
 )
@@ -31,7 +32,22 @@ ALL = "*"
 FINAL = frozenset({EndReason.END_REASON_ALL_ENDED, EndReason.END_REASON_CAUGHT_UP})  # after the others there is more to come
 MAX_RESPONSE = 2 * 1024 * 1024  # bytes, as the contract says
 
-Moment: TypeAlias = dict[str, tuple[int, int]]
+
+class Extent(NamedTuple):
+    """A log at one moment.
+
+    Attributes:
+        oldest: the first event kept.
+        head: the last one.
+        number: the session's.
+    """
+
+    oldest: int
+    head: int
+    number: int
+
+
+Moment: TypeAlias = dict[str, Extent]
 
 Item: TypeAlias = Event | Gap | Snapshot | CaughtUp | Heartbeat
 
@@ -48,7 +64,7 @@ class Stream:
         written: all that the server wrote.
         finished: the server ended the stream by itself.
         error: the status with which it failed.
-        moments: when it began, and by session when its header was written: the oldest event kept and the head of each.
+        moments: when it began, and by session when its header was written: the logs.
     """
 
     def __init__(
@@ -99,7 +115,9 @@ class Stream:
             await self._room.wait()
 
     def _moment(self) -> Moment:
-        return {one.log.session_id: (one.log.bounds.oldest_seq, one.log.head_seq) for one in self._directory.all()}
+        return {
+            one.log.session_id: Extent(one.log.bounds.oldest_seq, one.log.head_seq, one.number) for one in self._directory.all()
+        }
 
     def take(self) -> SubscribeResponse | None:
         """The next response that has arrived."""
@@ -123,22 +141,23 @@ class Record:
     """What a reader was given of one session, in order, over all its streams.
 
     Attributes:
-        origin: the stream that brought its first header.
+        origin: the stream that brought its header.
         start: where that header said that events begin.
-        cursor: where it would go on.
-        items: events, gaps and screens, and the signs that moved the cursor.
-        resumes: where it asked to go on, and where the header then said that events begin.
+        place: where it would go on.
+        items: events, gaps and screens, and the signs that moved the place.
+        resumes: where it asked to go on, and where the stream then said that it does.
     """
 
     origin: Stream
     start: int
-    cursor: Cursor
+    place: Place
     items: list[Item] = field(default_factory=list)
-    resumes: list[tuple[Cursor, Cursor]] = field(default_factory=list)
+    resumes: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, item: Item, up_to: int) -> None:
+    def add(self, item: Item, up_to: int) -> Place:
         self.items.append(item)
-        self.cursor.seq = max(self.cursor.seq, up_to)
+        self.place.seq = max(self.place.seq, up_to)
+        return self.place
 
 
 class Reader:
@@ -156,17 +175,9 @@ class Reader:
         self.streams: list[Stream] = []
         self.over = False
         self._window = window
+        self._moment = 0
+        self._told_by: Stream | None = None  # the last stream that had a heartbeat
         self._current: dict[str, Record] = {}  # by session id: of the epoch that is followed now
-        self._unresolved: list[str] = []
-        self._held: list[Session] | None = None
-        self._starts: dict[str, Cursor] = {}
-        self._begin()
-
-    def _begin(self) -> None:
-        """A start such as `latest` means a moment, which the headers fix: until all are there, it is asked for anew."""
-        self._opening = True
-        self._starts = {}
-        self._unresolved = [name for name in self.asked.sessions if name != ALL]
 
     @property
     def stream(self) -> Stream | None:
@@ -194,36 +205,25 @@ class Reader:
         if isinstance(error, EventsGone):
             self.asked.on_gap = OnGap.ON_GAP_SKIP  # it was told, and goes on all the same
         elif isinstance(error, EpochChanged):
-            self._start_over(error.variables["session"])
+            del self._current[error.variables["session"]]  # what was read before may not be what is there
         elif isinstance(error, SessionNotFound):
             self._forget(error.variables["session"])
 
     def request(self) -> SubscribeRequest:
         request = SubscribeRequest()
         request.CopyFrom(self.asked)
-        if self._opening:
-            self._begin()
-            return request
-        if not self.everything:
-            del request.sessions[:]
-            request.sessions.extend([*self._current, *self._unresolved])  # by id: a name may be another session's by now
-        request.after.CopyFrom(Cursors(cursors=[record.cursor for record in self._current.values()]))
-        request.snapshot = False
+        request.resume.moment = self._moment
+        for session_id, record in self._current.items():
+            request.resume.places[session_id].CopyFrom(record.place)
         return request
 
-    def _start_over(self, session_id: str) -> None:
-        """Its log has a new epoch: what was read before may not be what is there."""
-        self._current.pop(session_id, None)
-        if not self.everything:
-            self._unresolved.append(session_id)
-
-    def _forget(self, session_id: str) -> None:
-        """It is not there any more."""
-        self._current.pop(session_id, None)
-        if session_id in self._unresolved:
-            self._unresolved.remove(session_id)
-            self.asked.sessions.remove(session_id)
-        self.over = not self.everything and not self._current and not self._unresolved
+    def _forget(self, named: str) -> None:
+        """It is not there any more; the others are."""
+        record = self._current.pop(named, None)
+        word = named if record is None else record.place.asked_as
+        if word in self.asked.sessions:
+            self.asked.sessions.remove(word)
+        self.over = not self.asked.sessions
 
     # --- listening
 
@@ -234,53 +234,42 @@ class Reader:
             return False
         sign = response.WhichOneof("sign")
         assert not (sign and response.events), "a sign is sent alone"
+        for event in response.events:
+            place = self._current[event.session_id].add(event, event.seq)
+            place.snapshot_due = False
+            place.completed = place.completed or event.HasField("completed")
         if sign == "header":
-            self._header(response.header.session, response.header.cursor)
+            self._header(response.header)
         elif sign == "end":
             self.over = response.end.reason in FINAL
-        else:
-            self._opened()
-            for event in response.events:
-                self._current[event.session_id].add(event, event.seq)
-            if sign is not None:
-                self._sign(getattr(response, sign))
+        elif sign is not None:
+            self._sign(getattr(response, sign))
         return True
 
-    def _header(self, session: Session, cursor: Cursor) -> None:
-        self._starts[session.id] = cursor
-        if not self._opening:
-            self._follow(session.id, cursor)
-        names = {session.id, session.name}
-        self._unresolved = [name for name in self._unresolved if name not in names]
-        if not self.everything and not self._unresolved:
-            self._opened()
-
-    def _opened(self) -> None:
-        if self._opening:
-            self._opening = False
-            for session_id, cursor in self._starts.items():
-                self._follow(session_id, cursor)
-
-    def _follow(self, session_id: str, cursor: Cursor) -> None:
-        known = self._current.get(session_id)
-        if known is None:
-            record = Record(self.streams[-1], cursor.seq, copied(cursor))
-            self._current[session_id] = self.records[session_id, cursor.epoch] = record
-        else:
-            known.resumes.append((copied(known.cursor), cursor))
+    def _header(self, header: Header) -> None:
+        assert header.session.id not in self._current, "a header came again"
+        self._moment = self._moment or header.moment
+        record = Record(self.streams[-1], header.cursor.seq, header.place)
+        self._current[header.session.id] = self.records[header.session.id, header.place.epoch] = record
 
     def _sign(self, sign: Gap | Snapshot | CaughtUp | Heartbeat) -> None:
         if isinstance(sign, Gap):
-            self._current[sign.session_id].add(sign, sign.last_seq)
+            self._current[sign.session_id].add(sign, sign.last_seq).snapshot_due = sign.snapshot_due
         elif isinstance(sign, Snapshot):
-            self._current[sign.session_id].add(sign, sign.as_of_seq)
+            self._current[sign.session_id].add(sign, sign.as_of_seq).snapshot_due = False
         elif isinstance(sign, CaughtUp):
-            self._current[sign.cursor.session_id].add(sign, sign.cursor.seq)
+            self._current[sign.cursor.session_id].add(sign, sign.cursor.seq).caught_up = True
         else:
-            for position in sign.positions:
-                if position.cursor.session_id in self._current:  # else its header is still to come
-                    self._current[position.cursor.session_id].add(sign, position.cursor.seq)
+            self._heartbeat(sign)
 
-
-def copied(cursor: Cursor) -> Cursor:
-    return Cursor(session_id=cursor.session_id, epoch=cursor.epoch, seq=cursor.seq)
+    def _heartbeat(self, sign: Heartbeat) -> None:
+        self._moment = self._moment or sign.moment
+        first, self._told_by = self._told_by is not self.streams[-1], self.streams[-1]
+        asked = self.streams[-1].request.resume.places
+        for position in sign.positions:
+            session_id = position.cursor.session_id
+            if session_id not in self._current:
+                continue  # its header is still to come
+            if first and session_id in asked:
+                self._current[session_id].resumes.append((asked[session_id].seq, position.cursor.seq))
+            self._current[session_id].add(sign, position.cursor.seq)

@@ -67,20 +67,21 @@ class Bookmarkable(World):
             for session_id, record in reader.followed.items() if stream.request.HasField("heartbeat_interval") else ():
                 resident = self.house.residents.get(session_id)
                 if resident is not None and resident.row.live:
-                    assert record.cursor.seq == resident.log.head_seq, "a heartbeat moves the cursor though the filter hides all"
+                    assert record.place.seq == resident.log.head_seq, "a heartbeat moves the cursor though the filter hides all"
 
     def on_written(self, stream: Stream) -> None:
         super().on_written(stream)
         if stream.written[-1].HasField("caught_up"):
             cursor = stream.written[-1].caught_up.cursor
-            _, head = stream.moments[""].get(cursor.session_id, (1, 0))
-            assert cursor.seq >= head, "caught up, and not all is sent that was there at the start"
+            log = stream.moments[""].get(cursor.session_id)
+            assert log is None or cursor.seq >= log.head, "caught up, and not all is sent that was there at the start"
 
 
 class Live(World):
     def judge(self) -> None:
         for reader, stream in self.open_streams():
-            announced = {response.header.session.id for response in stream.written if response.HasField("header")}
+            announced = self.house.residents.keys() & {*stream.request.resume.places}  # what was deleted meanwhile does not come
+            announced = announced | {response.header.session.id for response in stream.written if response.HasField("header")}
             if reader.everything:
                 assert announced >= self.house.residents.keys(), "a session was never announced"
             for session_id in announced:
@@ -129,18 +130,24 @@ class Ended(World):
                 assert request.on_slow == OnSlow.ON_SLOW_FAIL
 
     def carried(self, stream: Stream, *, to_head: bool) -> Iterator[tuple[str, int]]:
-        for response in stream.written:
-            if response.HasField("header"):
-                session_id = response.header.session.id
-                yield (
-                    session_id,
-                    self.histories.by_id[session_id].head if to_head else stream.moments[""].get(session_id, (1, 0))[1],
-                )
+        for session_id, _ in starts(stream):
+            log = stream.moments[""].get(session_id)
+            yield session_id, self.histories.by_id[session_id].head if to_head else log.head if log else 0
 
     def unsent(self, stream: Stream, session_id: str, up_to: int) -> list[int]:
-        (start,) = [one.header.cursor.seq for one in stream.written if one.header.session.id == session_id]
+        (start,) = [start for of, start in starts(stream) if of == session_id]
         items = judges.items_of(stream.written, session_id)
         return judges.missing(items, self.histories.by_id[session_id], stream.request.filter, start, up_to)
+
+
+def starts(stream: Stream) -> Iterator[tuple[str, int]]:
+    """The sessions that a stream carries, and where it begins in each."""
+    for session_id, place in stream.request.resume.places.items():
+        if not place.completed and not (place.caught_up and stream.request.until_caught_up):
+            yield session_id, place.seq
+    for response in stream.written:
+        if response.HasField("header"):
+            yield response.header.session.id, response.header.cursor.seq
 
 
 def session_of(response: object, sign: str) -> str:

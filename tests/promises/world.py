@@ -365,8 +365,7 @@ class World(RuleBasedStateMachine):
         session = stream.error.variables.get("session", "") if stream.error else ""
         match stream.error:
             case EpochChanged():
-                (cursor,) = [one for one in stream.request.after.cursors if one.session_id == session]
-                assert cursor.epoch != self.house.residents[session].row.epoch
+                assert stream.request.resume.places[session].epoch != self.house.residents[session].row.epoch
             case SessionNotFound():
                 assert session not in self.house.residents
                 assert session not in {one.row.name for one in self.house.residents.values()}

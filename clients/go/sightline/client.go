@@ -31,7 +31,6 @@ type Client struct {
 	*grpc.ClientConn
 	authorization []string    // what each call carries
 	reached       atomic.Bool // the server has answered
-	maxPause      time.Duration
 }
 
 // Options of Dial. What is empty comes from the environment.
@@ -75,13 +74,13 @@ func Dial(target string, options Options) (*Client, error) {
 }
 
 func dial(network, address, name, token string, wire credentials.TransportCredentials, local bool) (*Client, error) {
-	c := &Client{maxPause: 2 * time.Second}
+	c := &Client{}
 	if token != "" {
 		c.authorization = []string{"authorization", "Bearer " + token}
 	}
-	step := backoff.Config{BaseDelay: firstPause, Multiplier: 2, Jitter: jitter, MaxDelay: time.Second}
+	step := backoff.Config{BaseDelay: firstPause, Multiplier: 2, Jitter: jitter, MaxDelay: maxPause}
 	if local {
-		c.maxPause, step.MaxDelay = time.Second, firstPause // to knock costs nothing there
+		step.MaxDelay = firstPause // to knock costs nothing there
 	}
 	called := func(ctx context.Context, name string, asked, answer any, conn *grpc.ClientConn, call grpc.UnaryInvoker, more ...grpc.CallOption) error {
 		return c.judge(call(c.authorized(ctx), name, asked, answer, conn, more...))

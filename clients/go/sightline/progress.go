@@ -23,7 +23,10 @@ func newProgress(given *pb.SubscribeRequest) *progress {
 	if !p.showsHeartbeats && (given.Filter != nil || slices.Contains(given.Sessions, "*")) { // only they move the place over what is hidden
 		p.asked.HeartbeatInterval = durationpb.New(15 * time.Second)
 	}
-	p.asked.Resume = &pb.Resume{Places: map[string]*pb.Place{}}
+	p.asked.Resume = cmp.Or(p.asked.Resume, &pb.Resume{})
+	if p.asked.Resume.Places == nil {
+		p.asked.Resume.Places = map[string]*pb.Place{}
+	}
 	return p
 }
 
@@ -86,7 +89,7 @@ func (p *progress) take(item Item) {
 }
 
 func (p *progress) move(id string, seq uint64) *pb.Place {
-	place := cmp.Or(p.asked.Resume.Places[id], &pb.Place{})
-	place.Seq, p.asked.Resume.Places[id] = max(place.Seq, seq), place
+	place := cmp.Or(p.asked.Resume.Places[id], &pb.Place{}) // without a header there is none, and nothing is kept
+	place.Seq = max(place.Seq, seq)
 	return place
 }

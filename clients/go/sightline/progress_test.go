@@ -71,6 +71,7 @@ func TestAHeartbeatMovesThePlaceAndIsShownToWhoAskedForIt(t *testing.T) {
 		{&pb.SubscribeRequest{Sessions: []string{"name"}, HeartbeatInterval: durationpb.New(time.Second)}, true},
 	} {
 		p := newProgress(try.request)
+		p.asked.Resume.Places["id"] = &pb.Place{Epoch: 7}
 		p.receive(beat)
 		shown := p.show() != nil
 		if shown != (try.request.HeartbeatInterval != nil) || p.asked.Resume.Places["id"].Seq != 4 || p.asked.Resume.Moment != 5 {

@@ -18,8 +18,9 @@ import (
 type Item = proto.Message
 
 const (
-	firstPause = 100 * time.Millisecond // before the first try to resume; each further one is twice as long, up to Client.maxPause
-	jitter     = 0.2                    // of a pause, so that a thousand clients do not come back at once
+	firstPause = 100 * time.Millisecond // before the first try to resume; each further one is twice as long, up to
+	maxPause   = time.Second
+	jitter     = 0.2 // of a pause, so that a thousand clients do not come back at once
 )
 
 // Subscription gives each item once, in order, and resumes by itself where it was when the stream breaks. It is one goroutine's, but Close.
@@ -113,6 +114,6 @@ func (s *Subscription) mend(err error) error {
 	wait, cancel := context.WithTimeout(s.ctx, time.Duration(float64(s.pause)*(1-jitter+2*jitter*rand.Float64())))
 	defer cancel()
 	<-wait.Done()
-	s.down, s.pause = true, min(s.pause*2, s.client.maxPause)
+	s.down, s.pause = true, min(s.pause*2, maxPause)
 	return s.ctx.Err()
 }

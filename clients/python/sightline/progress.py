@@ -31,7 +31,7 @@ class Progress:
             # Only heartbeats move the position over what a filter hides, and say that a stream without sessions has begun.
             self._asked.heartbeat_interval.FromSeconds(POSITION_INTERVAL)
         self._resume = self._asked.resume
-        self._places: dict[str, Place] = {}  # those of `_resume`, which are slower to look up
+        self._places: dict[str, Place] = dict(self._resume.places)  # the same messages: a map is slower to look up in
 
     @property
     def cursors(self) -> list[Cursor]:

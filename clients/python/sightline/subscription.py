@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sightline.client import Client
 
 FIRST_PAUSE = 0.1  # seconds before the first try to resume
-MAX_PAUSE = 2.0  # seconds between tries at most
+MAX_PAUSE = 1.0  # second between tries at most
 JITTER = 0.2  # of a pause, so that a thousand clients do not come back at once
 
 

@@ -106,6 +106,7 @@ class Registry:
         self._ended: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
         self._creating: dict[str, asyncio.Future[Session]] = {}
         self._last_number = 0
+        self._beginning: set[int] = set()  # numbers of those that nobody has seen yet: a crash may take them back
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- the server's own life
@@ -198,7 +199,7 @@ class Registry:
     @property
     def next_number(self) -> int:
         """See `Directory`."""
-        return self._last_number + 1
+        return min(self._beginning, default=self._last_number + 1)
 
     def live(self) -> Sequence[Session]:
         """All that have not ended."""
@@ -315,6 +316,7 @@ class Registry:
         record.capture = CaptureState.CAPTURE_STATE_FOLLOWING
         record.create_time.FromNanoseconds(self._clock())
         self._last_number += 1
+        self._beginning.add(self._last_number)
         row = SessionRow(
             number=self._last_number,
             session_id=record.id,
@@ -357,6 +359,7 @@ class Registry:
         starting = StateChanged(state=session.record.state, capture=session.record.capture, provenance="sightline", confidence=1.0)
         await session.log.append([Draft(OURS, Event(state_changed=starting))], row=session.row(), refusable=True)
         session.directory.mkdir(mode=0o700, parents=True)
+        self._beginning.discard(session.number)
         for tell in list(self.on_join):
             tell(session)
         session.source = self._sources.of_request(request).new(request, session.record, session)
@@ -377,6 +380,7 @@ class Registry:
 
     async def _never_was(self, session: Session) -> None:
         """A session that could not be started leaves nothing: whoever saw it sees its end, then it is deleted."""
+        self._beginning.discard(session.number)
         if not session.log.head_seq:  # nobody saw it: not even its first event could be stored
             session.log.close()
             self._live.pop(session.session_id, None)

@@ -40,7 +40,7 @@ class Directory(Protocol):
 
     @property
     def next_number(self) -> int:
-        """That of the next session to begin."""
+        """Of the sessions that are still to join those that are there, none has a smaller one."""
         ...
 
     on_join: set[Callable[[Subject], None]]

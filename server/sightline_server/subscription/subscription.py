@@ -124,7 +124,7 @@ class Subscription:
                 yield self._directory.find(session_id)
         known = {told.asked_as for told in self._told.values()}
         for word in self._request.sessions:
-            if word not in known:
+            if word not in known and word not in self._told:
                 subject = self._directory.find(word)
                 self._words.setdefault(subject.log.session_id, word)
                 yield subject
@@ -439,5 +439,5 @@ class Subscription:
     def _heartbeats(self) -> Iterator[bytes]:
         asked = self._request.HasField("heartbeat_interval")
         self._next_heartbeat = self._now() + self._interval if asked else math.inf
-        places = (place.message() for place in list(self._places.values()))
+        places = (place.message() for place in list(self._places.values()) if place.introduced)
         return heartbeats(chain(places, (ended.message() for ended in list(self._later))), self._clock(), self._moment)

@@ -29,6 +29,7 @@ class Client:
         argv_build: builds its harness; empty: nothing is to be built.
         argv_run: the harness.
         argv_test: its own tests; empty: there are none beside the scenarios.
+        layer: the files around its stubs that are written by hand, as a pattern below `cwd`; empty: they are no thin layer.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Client:
     argv_build: tuple[str, ...]
     argv_run: tuple[str, ...]
     argv_test: tuple[str, ...]
+    layer: str
 
     def __str__(self) -> str:
         return self.name
@@ -73,7 +75,8 @@ def _read() -> dict[str, Client]:
     found = {}
     for name, said in tomllib.loads((HERE / "clients.toml").read_text()).items():
         run = tuple(word.format(python=sys.executable) for word in said["run"])
-        found[name] = Client(name, tuple(said["needs"]), ROOT / said["cwd"], tuple(said["build"]), run, tuple(said.get("test", ())))
+        build, test = tuple(said["build"]), tuple(said.get("test", ()))
+        found[name] = Client(name, tuple(said["needs"]), ROOT / said["cwd"], build, run, test, said.get("layer", ""))
     return found
 
 

@@ -31,20 +31,19 @@ import java.util.function.Function;
 
 /** One server, for any number of threads. Connects when it is first used. */
 public final class Client implements AutoCloseable {
-    static final long FIRST_PAUSE = 100; // ms, before the first try to connect or to resume again; each further one is twice as long
+    static final long FIRST_PAUSE = 100; // ms, before the first try to connect or to resume again; each further one is twice as long, up to
+    static final long MAX_PAUSE = 1000;
     private static final double JITTER = 0.2; // of a pause, so that a thousand clients do not come back at once
     private static final int MAX_RECEIVE = 16 << 20; // bytes: room above the contract's 2 MiB a response
     private static final EventLoopGroup SOCKETS = // of the JDK, which are there on each system; daemons
             new MultiThreadIoEventLoopGroup(0, new DefaultThreadFactory("sightline", true), NioIoHandler.newFactory());
 
-    final long maxPause; // ms, between two tries to resume
     private final boolean here;
     private final ManagedChannel connection;
     private volatile boolean reached; // the server has answered
 
     private Client(Target target) throws IOException {
         here = target.here();
-        maxPause = here ? 1000 : 2000;
         ChannelCredentials wire = InsecureChannelCredentials.create();
         if (target.tls()) {
             var trust = TlsChannelCredentials.newBuilder();
@@ -121,7 +120,7 @@ public final class Client implements AutoCloseable {
         if (state == ConnectivityState.TRANSIENT_FAILURE) {
             CompletableFuture.delayedExecutor(jittered(pause), TimeUnit.MILLISECONDS).execute(() -> {
                 connection.resetConnectBackoff();
-                knock(here ? FIRST_PAUSE : Math.min(2 * pause, 1000)); // here it costs nothing
+                knock(here ? FIRST_PAUSE : Math.min(2 * pause, MAX_PAUSE)); // here it costs nothing
             });
         } else if (state != ConnectivityState.SHUTDOWN) {
             connection.notifyWhenStateChanged(state, () -> knock(FIRST_PAUSE));

@@ -89,7 +89,8 @@ final class Progress {
     }
 
     private Place.Builder move(String session, long seq) {
-        Place.Builder place = resume.putPlacesBuilderIfAbsent(session);
+        // Without a header there is none, and nothing is kept.
+        Place.Builder place = resume.containsPlaces(session) ? resume.putPlacesBuilderIfAbsent(session) : Place.newBuilder();
         return place.setSeq(Math.max(place.getSeq(), seq));
     }
 }

@@ -121,6 +121,6 @@ public final class Subscription implements Iterable<Message>, Iterator<Message>,
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt(); // the next read says so
         }
-        pause = Math.min(2 * pause, client.maxPause);
+        pause = Math.min(2 * pause, Client.MAX_PAUSE);
     }
 }
