@@ -49,8 +49,7 @@ class Harness:
     async def take(self, order: dict[str, Any]) -> None:
         match order["do"]:
             case "connect":
-                if order.get("ca"):
-                    os.environ["SIGHTLINE_TLS_CA"] = order["ca"]
+                os.environ["SIGHTLINE_TLS_CA"] = order.get("ca") or ""
                 if self._client is not None:
                     await self._client.close()
                 self._client = sightline.connect(order["target"], token=order.get("token") or "", retry_for=0)

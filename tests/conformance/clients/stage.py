@@ -258,5 +258,5 @@ def holds(got: Any, wanted: Any) -> bool:
 async def staged(server: ServerProcess, harness: Harness, ca: Path) -> AsyncIterator[Stage]:
     """A stage with a door before the server."""
     door = f"unix:{server.home}/door.sock"
-    async with cutting(server.target, door) as cuts, harness:
+    async with cutting(server.target, door) as cuts:
         yield Stage(server, cuts, door, harness, ca)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conformance.clients.harness import Harness
 from conformance.clients.roster import BUILD_SECONDS, CLIENTS, Client
 from conformance.clients.stage import staged
 from support.server import ServerProcess
@@ -29,6 +30,23 @@ def client(request: pytest.FixtureRequest) -> Client:
         pytest.skip(f"{client.name}: {' and '.join(client.missing)} is not on this machine, or does not start")
     client.build()
     return client
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """The loop of a harness, which lives over many scenarios."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def harness(client: Client, runner: asyncio.Runner) -> Iterator[Harness]:
+    """One for all scenarios of a client: what a language compiles while it runs is compiled once. Each scenario connects anew."""
+    with tempfile.TemporaryDirectory(prefix="slc") as home:
+        harness = client.harness(Path(home))
+        runner.run(harness.__aenter__())
+        yield harness
+        runner.run(harness.__aexit__())
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +93,8 @@ def server(scenario: str, certificate: tuple[Path, Path]) -> Iterator[ServerProc
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_client_does_what_the_scenario_says(
     client: Client,
+    harness: Harness,
+    runner: asyncio.Runner,
     scenario: str,
     server: ServerProcess,
     certificate: tuple[Path, Path],
@@ -82,14 +102,13 @@ def test_a_client_does_what_the_scenario_says(
 ) -> None:
     record_property("client", client.name)
     record_property("scenario", scenario)
-    with tempfile.TemporaryDirectory(prefix="slc") as home:
 
-        async def play() -> None:
-            async with staged(server, client.harness(Path(home)), certificate[0]) as stage:
-                for step in SCENARIOS[scenario]["steps"]:
-                    await stage.do(step)
+    async def play() -> None:
+        async with staged(server, harness, certificate[0]) as stage:
+            for step in SCENARIOS[scenario]["steps"]:
+                await stage.do(step)
 
-        asyncio.run(play())
+    runner.run(play())
 
 
 @pytest.mark.parametrize("client", [one for one in CLIENTS.values() if one.argv_test], indirect=True, ids=str)
