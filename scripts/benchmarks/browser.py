@@ -94,7 +94,7 @@ def _pixels(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
             if view == "activity":
                 page.get_by_role("tab", name=re.compile("^Output")).click()
                 element = page.locator("[role=tabpanel]").last
-            page.wait_for_timeout(1000)
+            page.wait_for_timeout(run.pick(1_000, 500))
             element.evaluate(probes.AGES)
             page.wait_for_timeout(run.pick(20_000, 2_000))
             ages = cast(list[float], page.evaluate("ages"))
@@ -111,12 +111,12 @@ def _many(run: Run, browser: Browser, place: Dashboard) -> Iterator[Figure]:
     with _visiting(browser, place) as visitor:
         page = _opened(visitor, f"/s/{made[0].id}/terminal")
         terminal(page)
-        page.wait_for_timeout(3000)
+        page.wait_for_timeout(run.pick(3_000, 1_000))
         probes.smoothness(page)
         before = probes.heap(page)
         probes.smoothness(page)  # the collection of garbage is no task of the page's
         with probes.busy(browser, page) as tasks:
-            page.wait_for_timeout(run.pick(20_000, 3_000))
+            page.wait_for_timeout(run.pick(20_000, 2_000))
         felt = probes.smoothness(page)
         growth = probes.heap(page) - before
     words = f"{STREAMS} sessions stream, one is looked at"

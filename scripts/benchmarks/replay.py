@@ -24,7 +24,7 @@ FIRST_EVENT_MS = 20.0
 SMALL_BYTES = 100
 QUIET_CORES = 0.02
 CALM_SECONDS = 2  # in a row
-QUIET_SECONDS = (120, 10)  # at most, until the store has tidied up; full, quick
+QUIET_SECONDS = (120, 3)  # at most, until the store has tidied up; full, quick
 
 
 async def replayed(running: Server, session: str, mode: str) -> Report:

@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from sightline.v1 import session_service_pb2 as pb
@@ -45,12 +46,12 @@ def pool(chance: random.Random) -> bytes:
     """Lines as builds and servers write them: few words often, many seldom, paths, numbers, colours."""
     words = ["the", "of", "in", "to", "error", "warning", "while", "c", "info"]
     words += ["".join(chance.choices("etaoinshrdlucmf", k=chance.randrange(3, 10))) for _ in range(WORDS)]
-    weights = [1 / (place + 3) for place in range(len(words))]
+    weights = list(accumulate(1 / (place + 3) for place in range(len(words))))
     places = [f"src/{chance.choice(words)}/{chance.choice(words)}.rs" for _ in range(PLACES)]
     lines: list[str] = []
     size = 0
     while size < POOL_BYTES:
-        said = " ".join(chance.choices(words, weights, k=chance.randrange(4, 14)))
+        said = " ".join(chance.choices(words, cum_weights=weights, k=chance.randrange(4, 14)))
         place = f"{chance.choice(places)}:{chance.randrange(2000)}"
         line = chance.choice((said, f"\x1b[1m{place}: \x1b[35mwarning:\x1b[0m {said}", f"2026-01-01T00:00:00Z INFO id=#### {said}"))
         lines.append(f"error[E{chance.randrange(700):04}]: {said}" if chance.random() < 0.01 else line)
