@@ -106,7 +106,9 @@ def parse() -> argparse.Namespace:
         prog="scripts/bench",
         description="Measures Sightline on this machine, beside its peers. Missed goals are shown and no failure.",
     )
-    parser.add_argument("--quick", action="store_true", help="small amounts, one round: a minute and a half, and the figures say little")
+    parser.add_argument(
+        "--quick", action="store_true", help="small amounts, one round: a minute and a half, and the figures say little"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write them as a page with pictures, such as docs/performance.md")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), metavar="SUBJECT", help=", ".join(SUBJECTS))
