@@ -150,9 +150,9 @@ REPEAT = """## How to repeat it
 
     scripts/bench --json build/bench.json --page docs/performance.md
 
-About ten minutes on a machine that does nothing else, with 25 GB of free disk and 12 GB of free memory. `--quick` takes a minute and
-a half and shows that all can be measured; continuous integration runs that and keeps its JSON. `--only output pane` measures some
-of it. `--from build/bench.json --page docs/performance.md` writes this page again without measuring.
+About ten minutes on a machine that does nothing else, with 25 GB of free disk and 12 GB of free memory. `--quick` takes a minute
+and a half and shows that all can be measured; continuous integration runs that and keeps its JSON. `--only output pane` measures
+some of it. `--from build/bench.json --page docs/performance.md` writes this page again without measuring.
 
 Speed is not what guards against regressions, since machines differ: `tests/end_to_end/test_counted_work.py` holds the server to the
 work it may do, in events encoded, commits, bytes and system calls."""
