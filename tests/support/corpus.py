@@ -87,7 +87,10 @@ def _fill(message: Message, choice: int, depth: int) -> None:
 def _set(message: Message, field: Any, choice: int, depth: int) -> None:
     place: Any = getattr(message, field.name)
     if _is_map(field):
-        place["key"] = "value"
+        if field.message_type.fields_by_name["value"].message_type is None:
+            place["key"] = "value"
+        else:
+            _fill(place["key"], choice, depth - 1)
     elif field.message_type is None:
         value = _scalar(field)
         if field.is_repeated:

@@ -45,7 +45,11 @@ def built(message: type[Message], fields: Mapping[str, Any]) -> Message:
         if isinstance(value, Message):
             getattr(made, name).CopyFrom(value)
         elif isinstance(value, dict):
-            getattr(made, name).update(value)
+            for key, inner in value.items():
+                if isinstance(inner, Message):
+                    getattr(made, name)[key].CopyFrom(inner)
+                else:
+                    getattr(made, name)[key] = inner
         elif isinstance(value, list):
             getattr(made, name).extend(value)
         else:

@@ -2119,13 +2119,14 @@ pub struct SubscribeRequest {
     #[prost(bool, tag = "13")]
     pub until_caught_up: bool,
     /// A heartbeat each time so long has passed, 100 ms at least, also between events: it says how far the stream is and how far it lags;
-    /// unset: none.
+    /// unset: none but the one that a `resume` brings.
     #[prost(message, optional, tag = "14")]
     pub heartbeat_interval: ::core::option::Option<::prost_types::Duration>,
     /// With the view TEXT: leave the terminal's echo of what was typed through Sightline out.
     #[prost(bool, tag = "15")]
     pub omit_echo: bool,
-    /// How far a stream of the same request came before it broke; all else stays as it was asked at first. Unset or without a moment: none did.
+    /// How far a stream of the same request came before it broke; all else stays as it was asked at first. A heartbeat comes at once then: the
+    /// stream is there again. Unset or without a moment: there was none.
     #[prost(message, optional, tag = "16")]
     pub resume: ::core::option::Option<Resume>,
     /// Where to start; unset: at the oldest kept event.
