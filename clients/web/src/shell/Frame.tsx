@@ -1,5 +1,5 @@
 /** The frame around every view of somebody who is logged in: the head, the list beside the session, what can be asked for from anywhere. */
-import { type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { ActionsProvider } from "../sessions/actions";
 import { CreateDialog } from "../sessions/CreateDialog";
 import { Overview } from "../sessions/Overview";
@@ -118,10 +118,13 @@ function backToList(): void {
   else document.querySelector<HTMLElement>('a[data-session][tabindex="0"]')?.focus();
 }
 
-/** The focus follows the address: into a session that was opened, unless its view has taken it already, and back to its row. */
+/**
+ * The focus follows the address, with the frame that shows it, so that it never leaves where somebody went since: into a session that was opened,
+ * unless its view has taken it already, and back to its row.
+ */
 function useFocus(session: string | undefined, main: RefObject<HTMLElement | null>): void {
   const before = useRef(session);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const was = before.current;
     before.current = session;
     if (was === session) return;

@@ -131,12 +131,18 @@ interface JumpProps {
 }
 
 function Jump({ seq, oldest, head, onSeek }: JumpProps) {
-  const [text, setText] = useState<string>(); // while somebody writes
+  const [text, setText] = useState<string>(); // while somebody is in it: what a replay passes does not change under their hands
+  const asked = useRef("");
+  const stay = (at: number) => {
+    asked.current = String(at);
+    setText(asked.current);
+  };
   const go = () => {
     const wanted = Number(text);
-    // Also when it is there just now: it may be passing by.
-    if (text && Number.isSafeInteger(wanted)) onSeek(Math.min(Math.max(wanted, oldest), head));
-    setText(undefined);
+    if (!text || !Number.isSafeInteger(wanted)) return;
+    const to = Math.min(Math.max(wanted, oldest), head);
+    stay(to);
+    onSeek(to);
   };
   return (
     <input
@@ -146,8 +152,12 @@ function Jump({ seq, oldest, head, onSeek }: JumpProps) {
       max={head}
       value={text ?? seq}
       onChange={(event: ChangeEvent<HTMLInputElement>) => setText(event.target.value)}
+      onFocus={() => stay(seq)}
       onKeyDown={(event) => event.key === "Enter" && go()}
-      onBlur={go}
+      onBlur={() => {
+        if (text !== asked.current) go();
+        setText(undefined);
+      }}
     />
   );
 }
