@@ -12,6 +12,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.server import PATIENCE
@@ -27,6 +28,7 @@ async def main():
 
 asyncio.run(main())
 """
+NEWEST_MINOR = 14  # of Python 3: the newest that may be on a machine by now
 BUILD_SECONDS = 300  # to build and install, on a machine that is busy
 
 pytestmark = pytest.mark.timeout(2 * BUILD_SECONDS)
@@ -35,6 +37,13 @@ pytestmark = pytest.mark.timeout(2 * BUILD_SECONDS)
 def run(*command: str | Path, check: bool = True, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, **(environ or {})}
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=check, timeout=BUILD_SECONDS)
+
+
+def starts(python: str) -> bool:
+    try:
+        return run(python, "--version", check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +55,22 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return next(place.glob("*.whl")), next(place.glob("*.tar.gz"))
 
 
-@pytest.fixture(scope="module")
-def venv(packages: tuple[Path, Path]) -> Iterator[Path]:
+def pythons() -> Iterator[Any]:
+    """This one, and each newer one of this machine, for the long run."""
+    yield pytest.param(sys.executable, id="this")
+    for minor in range(sys.version_info.minor + 1, NEWEST_MINOR + 1):
+        name = f"python3.{minor}"
+        yield pytest.param(name, id=name, marks=pytest.mark.soak)
+
+
+@pytest.fixture(scope="module", params=pythons())
+def venv(request: pytest.FixtureRequest, packages: tuple[Path, Path]) -> Iterator[Path]:
     """An empty venv with the wheel in it, and what that needs. Its path is short, because of the sockets in it."""
+    if not starts(request.param):
+        pytest.skip(f"{request.param} is not on this machine, or does not start")
     place = Path(tempfile.mkdtemp(prefix="slv"))
     try:
-        run(sys.executable, "-m", "venv", "--without-pip", place)
+        run(request.param, "-m", "venv", "--without-pip", place)
         pip = [
             sys.executable,
             "-m",

@@ -68,7 +68,8 @@ class ServerProcess:
         """Starts it, until it is SERVING."""
         process = self.spawn()
         deadline = time.monotonic() + PATIENCE
-        while health(self.target) != health_pb2.HealthCheckResponse.SERVING:
+        socket = self.home / "sightline.sock"
+        while not socket.exists() or health(self.target) != health_pb2.HealthCheckResponse.SERVING:
             assert process.poll() is None, f"the server ended with {process.returncode}: {self.log()}"
             assert time.monotonic() < deadline, f"the server does not serve: {self.log()}"
             time.sleep(0.01)

@@ -26,7 +26,7 @@ UNSPACED = (
 )
 LETTER = rf"[^\W_{UNSPACED}]"
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_RUN = re.compile(rf"[a-z0-9\u0080-\U0010ffff]{{{MAX_WORD + 1},}}", re.IGNORECASE)
+_RUN = re.compile(rf"[a-zA-Z0-9\u0080-\U0010ffff]{{{MAX_WORD + 1},}}")
 _SPACE = re.compile(r"\s+")
 _TERM = re.compile(r'"(?P<phrase>[^"]*)"(?P<more>\*?)|(?P<word>[^\s"]\S*)|(?P<open>")')
 
