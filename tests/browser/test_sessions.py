@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sightline.v1.event_pb2 import Outcome, SessionState
 from support import probes
 from support.browsing import Visitor, holds, session_link
@@ -102,6 +102,35 @@ def test_who_begins_a_terminal_goes_on_typing_into_it(page: Page, place: Dashboa
     page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
     expect(page.get_by_role("textbox", name=re.compile("^Terminal of cat"))).to_be_focused()
+
+
+def test_who_goes_elsewhere_while_a_new_terminal_is_loaded_stays_there(page: Page, place: Dashboard) -> None:
+    expect(page.get_by_role("searchbox", name="Filter sessions")).to_be_visible()
+    held: list[Route] = []
+    is_held = True
+
+    def meet(route: Route) -> None:
+        if is_held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/assets/.*\.js$"), meet)
+    page.keyboard.press("n")
+    dialog = page.get_by_role("dialog", name="New session")
+    expect(dialog.get_by_label("Command line")).to_be_focused()
+    page.keyboard.type("tail -f /dev/null")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    link = session_link(page, "tail")
+    expect(link).to_have_attribute("aria-current", "page")
+    link.focus()
+    holds(page, lambda: bool(held))
+    is_held = False
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("textbox", name=re.compile("^Terminal of tail"))).to_be_attached()
+    expect(link).to_be_focused()
 
 
 def test_a_link_leads_to_a_session_and_its_view(visitor: Visitor, place: Dashboard) -> None:

@@ -67,8 +67,10 @@ export function LiveTerminal({ session }: { readonly session: Session }) {
   }, [screen, typable]);
 
   useEffect(() => {
-    if (screen !== undefined && typable && takeBegun(session.id)) screen.terminal.focus();
-  }, [screen, typable, session.id]);
+    if (screen === undefined || !typable || !takeBegun(session.id)) return;
+    // Whoever went elsewhere while it was loaded stays there.
+    if (document.activeElement?.contains(host.current) !== false) screen.terminal.focus();
+  }, [screen, host, typable, session.id]);
 
   useFit(screen, session.id, fitted);
 
