@@ -282,6 +282,7 @@ def test_bad_words_about_directories_have_their_reasons(grpc_stub: SessionServic
         (adopting, "relative", "BAD_FIELD"),
         (adopting, str(tmp_path / "not there"), "FILE_NOT_THERE"),
         (adopting, str(tmp_path), "FILE_UNREADABLE"),
+        (adopting, "/", "FILE_UNREADABLE"),
     ):
         with pytest.raises(grpc.RpcError) as refused:
             call(path)

@@ -70,6 +70,7 @@ class Subscription:
         self._clock = clock
         self._everything = ALL in request.sessions
         self._told = request.resume.places  # what the subscriber knows from before a break, by the id of the session
+        self._moment = request.resume.moment
         self._words: dict[str, str] = {}  # by which the request means a session, by its id
         self._max_lag = request.max_lag_bytes or DEFAULT_MAX_LAG_BYTES
         self._pacer = Pacer(request.pacing) if request.HasField("pacing") else None
@@ -88,7 +89,7 @@ class Subscription:
     async def responses(self) -> AsyncIterator[bytes]:
         """The stream: encoded `SubscribeResponse` messages. Ends after `end`."""
         self._directory.on_drain.add(self._woken.set)
-        self._moment = self._request.resume.moment or self._directory.next_number
+        self._moment = self._moment or self._directory.next_number
         if self._everything:
             self._directory.on_join.add(self._join)
         try:

@@ -17,7 +17,7 @@ from sightline_server.capture.kind import Shared
 from sightline_server.capture.kinds.screen import ScreenKind
 from sightline_server.capture.typescript import discovery
 from sightline_server.capture.typescript.source import TypescriptSource
-from sightline_server.errors import BadField, FileNotThere
+from sightline_server.errors import BadField, FileNotThere, FileUnreadable
 
 
 class TypescriptKind:
@@ -69,6 +69,8 @@ class TypescriptKind:
 
 def _record(typescript: Typescript) -> SessionMessage:
     path = os.path.realpath(typescript.path)
+    if os.path.isdir(path):
+        raise FileUnreadable(path=path, why="it is a directory")
     timing = os.path.normpath(typescript.timing_path) if typescript.timing_path else ""
     if timing and not os.path.exists(timing):
         raise FileNotThere(path=timing)
