@@ -127,6 +127,7 @@ def test_a_forwarder_that_was_killed_tells_nothing_twice(hooked: Sightline) -> N
             call(hooked, payload, session.id)
             if number in {2, 4, 5}:
                 until((hooked.home / "hooks" / "wake").exists, "the forwarder")
+                until((hooked.home / "hooks" / "lock").read_text, "its pid")
                 os.kill(forwarder(hooked), signal.SIGKILL)
         until(lambda: "turn_finished" in kinds(told(client, session.id)), "what the hooks say")
         events = kinds(told(client, session.id))
