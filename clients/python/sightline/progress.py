@@ -74,7 +74,8 @@ class Progress:
         else:
             self._began(item.moment)
             for position in item.positions:
-                self._move(position.cursor.session_id, position.cursor.seq)
+                if position.cursor.session_id in self._places:  # else its header is still to come
+                    self._move(position.cursor.session_id, position.cursor.seq)
 
     def _began(self, moment: int) -> None:
         self._resume.moment = self._resume.moment or moment

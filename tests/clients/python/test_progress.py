@@ -228,7 +228,8 @@ def test_what_a_filter_hides_is_not_read_again_after_a_heartbeat() -> None:
     progress = Progress(SubscribeRequest(sessions=["name"], filter=Filter(kinds=[EventKind.EVENT_KIND_COMPLETED])))
     assert progress.request().HasField("heartbeat_interval"), "only a heartbeat tells how far a stream is that shows nothing"
     told(progress, header())
-    beat = Heartbeat(positions=[Position(cursor=Cursor(session_id="id", seq=3))], moment=9)
+    positions = [Position(cursor=Cursor(session_id=name, seq=3)) for name in ("without a header", "id")]
+    beat = Heartbeat(positions=positions, moment=9)
     assert not progress.items(SubscribeResponse(heartbeat=beat))
     assert place(progress).seq == 3
 
