@@ -33,10 +33,11 @@ class Pace:
 
     def reach(self, moment: int, now: float) -> None:
         """The next piece is of that moment, in nanoseconds since 1970."""
+        begins = self._last is None
         if self._last is None:
             self._last = self._start = moment
         passed = max(0, moment - self._last) / SECOND
-        if (moment - self._start) / SECOND <= self._skip:
+        if begins or 0 < self._skip >= (moment - self._start) / SECOND:
             self._anchor = (self._recorded, now)
             passed = 0.0
         elif (self._last - self._start) / SECOND < self._skip:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sightline_cli.playing import Pace
 
@@ -18,6 +18,7 @@ def test_pieces_are_due_when_they_were_written() -> None:
     assert pace.left(100.5) == pytest.approx(1.5)
 
 
+@example([0, 0, 1001], [0.5] + [0.0] * 49)
 @given(st.lists(st.integers(0, 3 * S), max_size=50), st.lists(st.floats(0, 0.5), min_size=50, max_size=50))
 def test_being_late_is_made_up_for_and_never_adds_up(pauses: list[int], late: list[float]) -> None:
     pace = Pace(2.0, None, 0.0, now=0.0)
