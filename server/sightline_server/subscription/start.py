@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Generator
 
 from sightline.v1.session_pb2 import Cursor
-from sightline.v1.session_service_pb2 import SubscribeRequest
+from sightline.v1.session_service_pb2 import Place, SubscribeRequest
 
 from sightline_server.errors import CursorAhead, EpochChanged
 from sightline_server.log import record
@@ -25,11 +25,7 @@ class Starts:
         self._request = request
         self._kind = request.WhichOneof("start")
         self._cursors = {cursor.session_id: cursor for cursor in request.after.cursors}
-        self._moment = request.resume.moment
-        self._resumed = {
-            session_id: Cursor(session_id=session_id, epoch=place.epoch, seq=place.seq)
-            for session_id, place in request.resume.places.items()
-        }
+        self._resume = request.resume
 
     async def seq(self, subject: Subject, entry_filter: EntryFilter | None) -> int:
         """The last entry to regard as passed, as of now.
@@ -39,10 +35,10 @@ class Starts:
             CursorAhead: the cursor is behind the log's end.
         """
         log = subject.log
-        resumed = self._resumed.get(log.session_id)
-        if resumed is not None:
-            return check_cursor(resumed, log)
-        if self._moment and subject.number >= self._moment:  # began while the stream was broken
+        place = self._resume.places.get(log.session_id)
+        if place is not None:
+            return check_cursor(place, log)
+        if self._resume.moment and subject.number >= self._resume.moment:  # began while the stream was broken
             return log.bounds.oldest_seq - 1
         return await self._asked(log, entry_filter)
 
@@ -63,8 +59,8 @@ class Starts:
                 return log.bounds.oldest_seq - 1
 
 
-def check_cursor(cursor: Cursor, log: SessionLog) -> int:
-    """The cursor's place, if it is one of this log."""
+def check_cursor(cursor: Cursor | Place, log: SessionLog) -> int:
+    """Where it is, if that is a place of this log."""
     if cursor.epoch != log.epoch:
         raise EpochChanged(session=log.session_id, epoch=cursor.epoch, current=log.epoch)
     if cursor.seq > log.head_seq:

@@ -74,7 +74,8 @@ class Subscription:
         self._words: dict[str, str] = {}  # by which the request means a session, by its id
         self._max_lag = request.max_lag_bytes or DEFAULT_MAX_LAG_BYTES
         self._pacer = Pacer(request.pacing) if request.HasField("pacing") else None
-        self._interval = max(MIN_HEARTBEAT_SECONDS, seconds_of("heartbeat_interval", request.heartbeat_interval))
+        asked = seconds_of("heartbeat_interval", request.heartbeat_interval)
+        self._interval = max(MIN_HEARTBEAT_SECONDS, asked) if asked else math.inf
         self._flows = self._pacer is None and request.on_slow != OnSlow.ON_SLOW_TO_LATEST
         self._next_heartbeat = math.inf
         self._places: dict[str, Place] = {}
@@ -229,10 +230,8 @@ class Subscription:
 
     def _first_heartbeat(self) -> float:
         """At once where no header says that the stream is there: behind a break, and with no session yet."""
-        asked = self._request.HasField("heartbeat_interval")
-        if self._request.resume.moment or (asked and not self._places and not self._later):
-            return self._now()
-        return self._now() + self._interval if asked else math.inf
+        is_empty = self._interval < math.inf and not self._places and not self._later
+        return self._now() if self._request.resume.moment or is_empty else self._now() + self._interval
 
     def _flow(self) -> bytes:
         """The events of those that are caught up and have nothing else to say, in one response: what most of the time is all.
@@ -438,7 +437,6 @@ class Subscription:
                 await self._woken.wait()
 
     def _heartbeats(self) -> Iterator[bytes]:
-        asked = self._request.HasField("heartbeat_interval")
-        self._next_heartbeat = self._now() + self._interval if asked else math.inf
+        self._next_heartbeat = self._now() + self._interval
         places = (place.message() for place in list(self._places.values()) if place.introduced)
         return heartbeats(chain(places, (ended.message() for ended in list(self._later))), self._clock(), self._moment)
