@@ -33,6 +33,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 CANCEL_WITHIN = running.END_WITHIN + 5  # seconds that Ctrl-C waits at most for what it cancelled
+LOOK_UP = 0.2  # seconds after which Ctrl-C is noticed at the latest: within the time that a person takes for "at once"
 
 
 class _Loop:
@@ -67,7 +68,7 @@ class _Loop:
 
         loop.call_soon_threadsafe(start)
         try:
-            return outcome.result()
+            return _interruptible(outcome)
         except BaseException:
             if not outcome.done():  # Ctrl-C: nothing may go on behind the caller's back
                 loop.call_soon_threadsafe(cancel)
@@ -81,6 +82,20 @@ class _Loop:
                 self._thread = threading.Thread(target=self._loop.run_forever, name="sightline", daemon=True)
                 self._thread.start()
             return self._loop
+
+
+def _interruptible(outcome: Future[T]) -> T:
+    """The outcome, once it is there; the wait for it looks up now and then.
+
+    A signal that another thread was given, or that came just before the wait began, does not end a wait in Python's main thread:
+    a wait without end would never be interrupted by it.
+    """
+    while True:
+        try:
+            return outcome.result(LOOK_UP)
+        except TimeoutError:
+            if outcome.done():  # the work's own, or it was done just now
+                return outcome.result()
 
 
 def _hand_over(task: asyncio.Task[T], outcome: Future[T]) -> None:

@@ -368,6 +368,26 @@ def test_ctrl_c_ends_the_tree_of_a_blocking_run(server: ServerProcess) -> None:
     asyncio.run(asyncio.wait_for(until_gone(child), 30))
 
 
+def test_ctrl_c_that_the_system_gives_to_another_thread_interrupts_too(server: ServerProcess) -> None:
+    script = textwrap.dedent(
+        """
+        import signal, sys, threading, sightline.sync
+        def on_event(event):
+            if event.HasField("output"):
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        try:
+            sightline.sync.run(["sh", "-c", "echo ready; sleep 1000"], target=sys.argv[1], on_event=on_event)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        """
+    )
+    program = subprocess.run(
+        [sys.executable, "-c", script, server.target], stdout=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert program.stdout == "interrupted\n"
+    assert program.returncode == 0
+
+
 def test_a_blocking_stream_that_ctrl_c_interrupts_can_be_read_on(server: ServerProcess) -> None:
     script = textwrap.dedent(
         """
