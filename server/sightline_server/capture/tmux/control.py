@@ -84,8 +84,14 @@ class ControlClient(asyncio.Protocol):
         self._process = processes.identify(pid)
         if self._process:
             self._reaped = asyncio.create_task(processes.exited(self._process), name=f"tmux client {pid}")
-        self._stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, stdin)
-        self._stdout, _ = await loop.connect_read_pipe(lambda: self, stdout)
+        try:
+            self._stdin, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, stdin)
+            self._stdout, _ = await loop.connect_read_pipe(lambda: self, stdout)
+        except BaseException:
+            self.kill()
+            stdin.close()
+            stdout.close()
+            raise
 
     @property
     def gone(self) -> bool:
