@@ -257,6 +257,19 @@ def test_an_import_that_is_interrupted_leaves_no_session(grpc_server: ServerProc
     assert "interrupted" not in names(grpc_stub)
 
 
+def test_an_import_that_is_interrupted_before_it_hears_that_its_session_is_made_leaves_none(
+    grpc_server: ServerProcess, grpc_stub: SessionServiceStub
+) -> None:
+    with importing(grpc_server, "unheard") as (program, write):
+        write(HEAD)
+        while "unheard" not in names(grpc_stub):
+            pass  # at once, so that what it is told is still on its way
+        for signum in (signal.SIGSTOP, signal.SIGINT, signal.SIGCONT):
+            program.signal(signum)
+        assert program.ended()[0] == 130
+    assert "unheard" not in names(grpc_stub)
+
+
 def test_an_import_goes_on_over_a_kill_of_the_server_with_each_event_once(server: ServerProcess) -> None:
     lines = [f'[0.001, "o", "{number:06d}"]\n'.encode() for number in range(4000)]
     with importing(server, "killed") as (program, write):

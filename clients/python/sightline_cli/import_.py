@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from sightline_cli.command import Command, Complaint, add_json, pair
 from sightline_cli.export import add_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from sightline import Client
     from sightline.v1.event_pb2 import Event
@@ -49,10 +50,13 @@ async def _import(chosen: argparse.Namespace) -> int:
         head = file.recording.head
         async with reach.server(chosen) as client:
             try:
-                session = await client.create_published(
-                    name=name,
-                    terminal=(head.columns, head.rows) if head.columns and head.rows else None,
-                    labels={**_labels(file, chosen.file), **dict(chosen.label)},
+                session = await _created(
+                    client,
+                    client.create_published(
+                        name=name,
+                        terminal=(head.columns, head.rows) if head.columns and head.rows else None,
+                        labels={**_labels(file, chosen.file), **dict(chosen.label)},
+                    ),
                 )
             except errors.AlreadyExists as error:
                 raise Complaint(f"{error.message} Give the import another name with --name.") from None
@@ -77,6 +81,23 @@ def _labels(file: Opened, path: Path) -> dict[str, str]:
     head = file.recording.head
     labels = {"imported_from": path.name, "imported_as": file.kind, "command": head.command, "title": head.title}
     return {key: " ".join(value.split())[:MAX_TOLD] for key, value in labels.items() if value.strip()}
+
+
+async def _created(client: Client, creating: Coroutine[None, None, Session]) -> Session:
+    """The session. Broken off meanwhile, the server may have made it all the same: then it is taken back."""
+    import asyncio  # noqa: PLC0415
+
+    from sightline import errors  # noqa: PLC0415
+
+    task = asyncio.ensure_future(creating)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError as error:
+        with suppress(errors.SightlineError, TimeoutError):
+            async with asyncio.timeout(CLEAN_WITHIN):
+                session = await task
+            await _take_back(client, session, error)
+        raise
 
 
 async def _publish(client: Client, session: Session, file: Opened, meter: Meter) -> tuple[int, int]:
@@ -128,8 +149,12 @@ async def _take_back(client: Client, session: Session, why: BaseException) -> No
             await client.terminate(session)
             await client.delete(session)
 
+    removing = asyncio.ensure_future(remove())
+    while not removing.done():
+        with suppress(asyncio.CancelledError):  # Ctrl-C may be why, and be told only now
+            await asyncio.wait({removing})
     try:
-        await asyncio.shield(asyncio.ensure_future(remove()))
+        removing.result()
     except (errors.SightlineError, TimeoutError) as error:
         raise Complaint(
             f"the import was broken off ({why}), and what was read stays as session {session.id} ({error}): "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+import select
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from sightline_cli.recordings import asciicast, formats, jsonl, plain, typescrip
 from sightline_cli.recordings.recording import SECOND, BadRecording, Recording
 
 PIECE = 64 * 1024  # bytes read at a time; the format is found in the first ones: a typescript's first line holds the whole command
+LOOK_UP = 0.2  # seconds after which Ctrl-C is noticed at the latest while nothing comes
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,19 @@ def _optional(stack: ExitStack, path: Path | None) -> Iterable[bytes] | None:
 
 
 def _typed() -> Iterator[bytes]:
-    """Standard input. A read there may wait for long, and the event loop with it: Ctrl-C must end it all the same."""
+    """Standard input. A read there may wait for long, and the event loop with it: Ctrl-C must end it all the same.
+
+    Raises:
+        asyncio.CancelledError: the task that reads was cancelled, by Ctrl-C.
+    """
+    import asyncio  # noqa: PLC0415
+
     while True:
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            piece = os.read(0, PIECE)
-        finally:
-            signal.signal(signal.SIGINT, before)
-        if not piece:
+        while not select.select([0], [], [], LOOK_UP)[0]:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+        if not (piece := os.read(0, PIECE)):
             return
         yield piece
 
