@@ -22,6 +22,14 @@ TEST_SECONDS = 600
 pytestmark = pytest.mark.timeout(BUILD_SECONDS + 60)  # the first test of a client builds it
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unoptimised() -> Iterator[None]:
+    """Go's programs are made for one run here: without optimising, half of the work of making them is saved."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOFLAGS", "'-gcflags=all=-N -l'")
+        yield
+
+
 @pytest.fixture(scope="module", params=CLIENTS.values(), ids=str)
 def client(request: pytest.FixtureRequest) -> Client:
     """A client that is built."""

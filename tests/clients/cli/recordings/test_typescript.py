@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -113,8 +114,9 @@ def test_scriptreplay_shows_what_was_written(tmp_path: Path, advanced: bool) -> 
 
 @pytest.mark.parametrize("options", [["-m", "classic"], ["-m", "advanced"]])
 def test_a_recording_of_script_is_read_with_its_size_times_and_exit_code(tmp_path: Path, options: list[str]) -> None:
-    command = r"printf 'h\303\251\377'; sleep 0.2; echo; exit 3"
-    on_a_terminal(["script", "-q", "-e", *options, "-c", command, "-O", "s", "-T", "t"], tmp_path)
+    command = r"stty -echo; printf 'h\303\251\377'; read x; echo; exit 3"
+    # The pause is behind what it has recorded: a sleep of its own could begin long before that.
+    on_a_terminal(["script", "-q", "-e", *options, "-c", command, "-O", "s", "-T", "t"], tmp_path, b"\r", at=b"\xff", pause=0.2)
     recording = read((tmp_path / "s").read_bytes(), (tmp_path / "t").read_bytes())
     events = list(recording.events)
     assert recording.problems == []
@@ -196,8 +198,19 @@ def test_typed_bytes_that_are_kept_elsewhere_are_known_by_their_number() -> None
     assert [(one.redacted, one.length, one.data) for one in inputs] == [(True, 5, b"")]
 
 
-def on_a_terminal(argv: list[str], directory: Path, keys: bytes = b"", resize: tuple[int, int] | None = None) -> None:
-    """Runs a program on a terminal of 100x30; types, or changes the window once it has said `ready`; waits for its end."""
+def on_a_terminal(
+    argv: list[str],
+    directory: Path,
+    keys: bytes = b"",
+    resize: tuple[int, int] | None = None,
+    *,
+    at: bytes = b"ready",
+    pause: float = 0,
+) -> None:
+    """Runs a program on a terminal of 100x30; types, or changes the window, when it has said `at`; waits for its end.
+
+    `pause`: seconds from then until that is done.
+    """
     leader, follower = os.openpty()
     window(leader, 100, 30)
     env = {**os.environ, "SHELL": "/bin/sh", "LC_ALL": "C.UTF-8", "TERM": "xterm"}
@@ -209,11 +222,12 @@ def on_a_terminal(argv: list[str], directory: Path, keys: bytes = b"", resize: t
     try:
         while data := os.read(leader, 4096):
             seen += data
-            if b"ready" in seen:
+            if at in seen:
+                time.sleep(pause)
                 os.write(leader, keys)
                 if resize:
                     window(leader, *resize)
-                keys, resize = b"", None
+                keys, resize, pause = b"", None, 0
     except OSError:
         pass  # its end
     finally:
