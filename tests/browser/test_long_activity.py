@@ -17,6 +17,7 @@ from support.dashboard import Dashboard
 from support.server import until
 
 EVENTS = 100_000
+LOADED_WITHIN = 90_000  # milliseconds: a hang must end; a busy machine brings a fifth of the events in ten seconds
 LONG_TASKS = """new PerformanceObserver(list => (window.long ??= []).push(...list.getEntries().map(one => one.duration)))
   .observe({type: 'longtask'})"""
 SCROLL_UP = """async frames => {
@@ -47,7 +48,7 @@ def turn(at: int) -> list[Event]:
 
 
 def tab(page: Page, name: str) -> None:
-    expect(page.get_by_role("tab", name=name, exact=True)).to_be_visible()
+    expect(page.get_by_role("tab", name=name, exact=True)).to_be_visible(timeout=LOADED_WITHIN)
 
 
 def test_a_hundred_thousand_events_are_all_there_and_few_of_them_drawn(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conformance.clients.harness import Harness
-from conformance.clients.roster import BUILD_SECONDS, CLIENTS, Client
+from conformance.clients.roster import BUILD_SECONDS, CLIENTS, Client, environ
 from conformance.clients.stage import staged
 from support.server import ServerProcess
 
@@ -22,21 +22,13 @@ TEST_SECONDS = 600
 pytestmark = pytest.mark.timeout(BUILD_SECONDS + 60)  # the first test of a client builds it
 
 
-@pytest.fixture(scope="module", autouse=True)
-def unoptimised() -> Iterator[None]:
-    """Go's programs are made for one run here: without optimising, half of the work of making them is saved."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOFLAGS", "'-gcflags=all=-N -l'")
-        yield
-
-
 @pytest.fixture(scope="module", params=CLIENTS.values(), ids=str)
 def client(request: pytest.FixtureRequest) -> Client:
     """A client that is built."""
     client: Client = request.param
     if client.missing:
         pytest.skip(f"{client.name}: {' and '.join(client.missing)} is not on this machine, or does not start")
-    client.build()
+    client.build(hurried=True)
     return client
 
 
@@ -121,5 +113,13 @@ def test_a_client_does_what_the_scenario_says(
 
 @pytest.mark.parametrize("client", [one for one in CLIENTS.values() if one.argv_test], indirect=True, ids=str)
 def test_what_a_client_promises_beyond_the_scenarios_is_tried_by_its_own_tests(client: Client) -> None:
-    tried = subprocess.run(client.argv_test, cwd=client.cwd, capture_output=True, text=True, timeout=TEST_SECONDS, check=False)
+    tried = subprocess.run(
+        client.argv_test,
+        cwd=client.cwd,
+        env=environ(hurried=True),
+        capture_output=True,
+        text=True,
+        timeout=TEST_SECONDS,
+        check=False,
+    )
     assert tried.returncode == 0, tried.stdout[-8000:] + tried.stderr[-2000:]
