@@ -18,7 +18,7 @@ from typing import Protocol
 from conformance import parrot
 from sightline.v1.session_service_pb2 import CreateRequest
 
-WAIT_SECONDS = 20.0  # for anything that a test waits for
+WAIT_SECONDS = 40.0  # for anything that a test waits for
 
 
 class Parrot:

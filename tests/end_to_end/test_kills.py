@@ -182,7 +182,7 @@ def count_when_settled(marks: Path) -> int:
     """How many marks there are once no more come."""
     seen, since = -1, time.monotonic()
     deadline = since + PATIENCE
-    while time.monotonic() - since < 0.5:
+    while seen <= 0 or time.monotonic() - since < 0.5:
         now = len(marks.read_bytes().split()) if marks.exists() else 0
         if now != seen:
             seen, since = now, time.monotonic()

@@ -26,7 +26,7 @@ from sightline.v1.session_service_pb2_grpc import SessionServiceStub
 
 HealthStub: Any = health_pb2_grpc.HealthStub  # comes with a stub that knows nothing of its methods
 
-PATIENCE = 20.0  # seconds for anything that should take a moment, on a machine that is busy
+PATIENCE = 40.0  # seconds for anything that should take a moment, on a machine that is busy
 SIGHTLINE = (str(Path(sys.executable).with_name("sightline")),)
 
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 SIGHTLINE = str(Path(sys.executable).parent / "sightline")
-BOUND = 20.0  # seconds that anything may take before a test gives up
+BOUND = 40.0  # seconds that anything may take before a test gives up
 
 
 def until(holds: Callable[[], object], what: str) -> None:

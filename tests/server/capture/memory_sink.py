@@ -9,7 +9,7 @@ from pathlib import Path
 from sightline.v1.event_pb2 import CaptureState, Channel, Event, Output
 from sightline_server.capture.base import Ending
 
-WAIT_SECONDS = 20.0  # for anything that a test waits for
+WAIT_SECONDS = 40.0  # for anything that a test waits for
 
 
 def committed(seq: int) -> asyncio.Future[int]:
