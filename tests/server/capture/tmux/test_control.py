@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from server.capture.tmux.rooms import ENVIRONMENT, room
@@ -13,7 +14,8 @@ from sightline_server.capture.tmux.control import ControlClient
 
 
 def open_files() -> set[str]:
-    return {f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}" for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")}
+    here = Path("/proc/self/fd")
+    return {f"{fd} {(here / fd).readlink()}" for fd in os.listdir(here) if (here / fd).exists()}
 
 
 @pytest.mark.parametrize("turns", range(8))
