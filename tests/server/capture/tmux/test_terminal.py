@@ -167,7 +167,7 @@ async def test_the_echo_of_the_terminal_is_seen() -> None:
 
 async def test_interrupt_is_the_key() -> None:
     async with room() as here:
-        sink, source = await here.terminal("sh", "-c", "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 1000; done")
+        sink, source = await here.terminal("sh", "-c", "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.05; done")
         await shown(sink, b"ready")
         await source.interrupt()
         assert (await sink.ending()).exit_code == 3
