@@ -469,14 +469,14 @@ class Command:
     def _step(self, timeout: float | None) -> None:
         unsettled = [mover for mover in self.movers.values() if mover.owed > 0 and not mover.waiting]
         ready = {fd for fd, _ in self.poll.poll(0 if unsettled else timeout if timeout is None else timeout * 1000)}
+        if self.control in ready:  # first: what comes behind an order to discard is not kept
+            self._obey(posix.read(self.control, 64))
         for fd, mover in self.movers.items():
             if mover.waiting or fd in ready:
                 self._move(fd, mover)
         for mover in unsettled:
             if mover.source not in ready:
                 mover.owed = 0
-        if self.control in ready:
-            self._obey(posix.read(self.control, 64))
         if self.pidfd in ready:
             self._reap()
         if self.status is not None and not self.told and all(mover.owed <= 0 or mover.ended for mover in self.movers.values()):
