@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sightline import errors
 from sightline.client import Client, connect
@@ -17,6 +18,8 @@ from sightline.subscription import Subscription, cancelled_by_us
 from sightline.v1.event_pb2 import Channel, Completed, Event, EventKind, Outcome, Usage
 from sightline.v1.session_pb2 import Session, Step
 from sightline.v1.session_service_pb2 import CreateRequest, Gap
+
+T = TypeVar("T")
 
 END_WITHIN = 15.0  # seconds a cancelled run may take to end its tree: the server's grace of 5 s, SIGKILL, and a restart in between
 COLLECTED = frozenset({EventKind.EVENT_KIND_OUTPUT, EventKind.EVENT_KIND_OUTPUT_LOST, EventKind.EVENT_KIND_COMPLETED})
@@ -128,7 +131,7 @@ async def run(
             async with asyncio.timeout(timeout) as limit:
                 await _follow(stream, collected, shown)
         except BaseException as error:
-            note = await _finish(_end(client, session.id))
+            note = await finish(_end(client, session.id))
             if cancelled_by_us() and not isinstance(error, errors.Cancelled):  # while the tree was ended
                 raise errors.Cancelled(note) from error
             if timeout is not None and limit.expired() and isinstance(error, TimeoutError):
@@ -209,7 +212,7 @@ async def _start(client: Client, create: Coroutine[None, None, Session]) -> Sess
     try:
         return await asyncio.shield(creating)
     except asyncio.CancelledError as error:
-        error.add_note(await _finish(_end_created(client, creating)))
+        error.add_note(await finish(_end_created(client, creating)))
         raise
 
 
@@ -233,7 +236,7 @@ async def _end(client: Client, session_id: str) -> str:
     return f"session {session_id} and its processes were ended"
 
 
-async def _finish(work: Coroutine[None, None, str]) -> str:
+async def finish(work: Coroutine[None, None, T]) -> T:
     """Waits for bounded work that must be done although this task is cancelled, once or more often."""
     task = asyncio.create_task(work)
     while not task.done():

@@ -143,18 +143,15 @@ async def _take_back(client: Client, session: Session, why: BaseException) -> No
     import asyncio  # noqa: PLC0415
 
     from sightline import errors  # noqa: PLC0415
+    from sightline.running import finish  # noqa: PLC0415
 
     async def remove() -> None:
         async with asyncio.timeout(CLEAN_WITHIN):
             await client.terminate(session)
             await client.delete(session)
 
-    removing = asyncio.ensure_future(remove())
-    while not removing.done():
-        with suppress(asyncio.CancelledError):  # Ctrl-C may be why, and be told only now
-            await asyncio.wait({removing})
     try:
-        removing.result()
+        await finish(remove())  # Ctrl-C may be why, and be told only now
     except (errors.SightlineError, TimeoutError) as error:
         raise Complaint(
             f"the import was broken off ({why}), and what was read stays as session {session.id} ({error}): "

@@ -49,19 +49,16 @@ class Client:
         return [program for program in self.needs if not works(program)]
 
     def build(self, *, hurried: bool = False) -> None:
-        """Raises RuntimeError, saying what the tools said. `hurried`: see `environ`."""
+        """Raises RuntimeError, saying what the tools said. `hurried`: see `run`."""
         if self.argv_build:
-            built = subprocess.run(
-                self.argv_build,
-                cwd=self.cwd,
-                env=environ(hurried=hurried),
-                capture_output=True,
-                text=True,
-                timeout=BUILD_SECONDS,
-                check=False,
-            )
+            built = self.run(self.argv_build, BUILD_SECONDS, hurried=hurried)
             if built.returncode != 0:
                 raise RuntimeError(f"{' '.join(self.argv_build)}: {built.stderr[-4000:]}{built.stdout[-2000:]}")
+
+    def run(self, argv: tuple[str, ...], seconds: float, *, hurried: bool = False) -> subprocess.CompletedProcess[str]:
+        """Runs a tool of its language. `hurried`: what it makes runs once, and Go's programs are made unoptimised."""
+        env = {**os.environ, **({"GOFLAGS": "'-gcflags=all=-N -l'"} if hurried else {})}
+        return subprocess.run(argv, cwd=self.cwd, env=env, capture_output=True, text=True, timeout=seconds, check=False)
 
     def harness(self, home: Path) -> Harness:
         """It finds nothing by chance: its home is this one."""
@@ -75,11 +72,6 @@ def works(program: str) -> bool:
         return False
     word = "version" if program == "go" else "--version"
     return subprocess.run([program, word], capture_output=True, timeout=60, check=False).returncode == 0
-
-
-def environ(*, hurried: bool) -> dict[str, str]:
-    """What the tools of all languages run in. `hurried`: what they make runs once, and Go's programs are made unoptimised."""
-    return {**os.environ, **({"GOFLAGS": "'-gcflags=all=-N -l'"} if hurried else {})}
 
 
 def _read() -> dict[str, Client]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conformance.clients.harness import Harness
-from conformance.clients.roster import BUILD_SECONDS, CLIENTS, Client, environ
+from conformance.clients.roster import BUILD_SECONDS, CLIENTS, Client
 from conformance.clients.stage import staged
 from support.server import ServerProcess
 
@@ -113,13 +113,5 @@ def test_a_client_does_what_the_scenario_says(
 
 @pytest.mark.parametrize("client", [one for one in CLIENTS.values() if one.argv_test], indirect=True, ids=str)
 def test_what_a_client_promises_beyond_the_scenarios_is_tried_by_its_own_tests(client: Client) -> None:
-    tried = subprocess.run(
-        client.argv_test,
-        cwd=client.cwd,
-        env=environ(hurried=True),
-        capture_output=True,
-        text=True,
-        timeout=TEST_SECONDS,
-        check=False,
-    )
+    tried = client.run(client.argv_test, TEST_SECONDS, hurried=True)
     assert tried.returncode == 0, tried.stdout[-8000:] + tried.stderr[-2000:]
