@@ -82,6 +82,41 @@ describe("a replay", () => {
     expect(shown()).toBe("1 2 3 4 5 6");
   });
 
+  test("while it is held, is asked for the place where it is, and for one behind it at which nothing was drawn", async () => {
+    const log = new ScriptedLog();
+    log.write("1 ");
+    log.add({ case: "stateChanged", value: {} });
+    log.add({ case: "stateChanged", value: {} });
+    log.write("4 ");
+    log.ended = true;
+    const { replay: one, shown, at } = replay(log);
+    for (const seq of [1, 1, 2, 3, 3, 4, 4]) {
+      one.seek(seq);
+      await at(seq);
+      expect(shown()).toBe(seq < 4 ? "1" : "1 4");
+    }
+    expect(log.requests).toHaveLength(1);
+  });
+
+  test("while it waits for what comes next, is asked for the place where it is", async () => {
+    const log = new ScriptedLog();
+    log.write("1 ");
+    log.write("2 ", 10);
+    log.write("3 ", 900);
+    log.ended = true;
+    const { replay: one, shown } = replay(log);
+    one.seek(1);
+    one.play();
+    await until(() => one.state.get().seq === 2);
+    one.pause();
+    one.seek(2);
+    await until(() => !one.state.get().seeking);
+    expect([shown(), one.state.get().seq]).toEqual(["1 2", 2]);
+    one.play();
+    await until(() => one.state.get().atEnd);
+    expect(shown()).toBe("1 2 3");
+  });
+
   test("has the pauses that there were: each event comes when it is due and not before", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const { replay: one } = replay(ten());

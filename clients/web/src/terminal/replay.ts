@@ -181,18 +181,27 @@ export class Replay {
     };
     for (const entry of entries) {
       if (entry.seq > this.#target) {
-        const { speed } = this.#state.get();
+        const { speed, seeking, playing } = this.#state.get();
         const pause = this.#pace.before(timeOf(entry), speed);
-        const { seeking, playing } = this.#state.get();
         if (pause > 0 || seeking || !playing) await draw();
-        if (entry.seq > this.#target) this.#arrived({});
-        if (pause > 0 && !seeking) await this.#sleep(pause);
-        while (!this.#state.get().playing && entry.seq > this.#target && !signal.aborted) await this.#change();
+        await this.#until(entry.seq, seeking ? 0 : pause, signal);
       }
       if (signal.aborted) return;
       due.push(entry);
     }
     await draw();
+  }
+
+  /** Returns when the event that comes next is due: what is before it is drawn, and so is every place asked for before it meanwhile. */
+  async #until(next: number, pause: number, signal: AbortSignal): Promise<void> {
+    let slept = pause === 0;
+    while (next > this.#target && !signal.aborted) {
+      this.#arrived({});
+      if (!slept) await this.#sleep(pause);
+      else if (this.#state.get().playing) return;
+      else await this.#change();
+      slept = true;
+    }
   }
 
   /** The place that was asked for is drawn. */
