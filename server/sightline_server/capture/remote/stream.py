@@ -29,6 +29,8 @@ GATHER_BYTES = 4096  # in one commit: whoever writes so much is not typing, and 
 GATHER_SECONDS = 0.010  # to let it come
 COMMIT_BYTES = 256 * 1024  # at most, at once
 HELD_SECONDS = 0.02  # for the rest of what may be the marker
+BELIEVED_BYTES = 6  # of a marker: others hardly write so much of it, and its own writer may need several writes for it
+BELIEVED_SECONDS = 1.0  # for the rest of that
 MOST_WAITING = 1024 * 1024  # bytes that a slow log leaves here; the rest waits with ssh, and then on the host
 STOP_SECONDS = 1.0  # for a commit under way
 
@@ -264,14 +266,13 @@ class Stream:
             self._held = b""
             self._waiting += seen[shown:place]
             return
-        start = seen.rfind(self._marker[:1], max(0, len(seen) - len(self._marker) + 1))
-        matched = seen[start:] if start >= 0 and self._marker.startswith(seen[start:]) else b""
-        self._matched = len(matched)
-        held = min(len(matched), len(data))
+        self._matched = _begun(self._marker, seen)
+        held = min(self._matched, len(data))
         self._held = data[len(data) - held :] if held else b""
         self._waiting += data[: len(data) - held]
         if held:
-            self._holding = self._loop.call_later(HELD_SECONDS, self._let_out)
+            seconds = HELD_SECONDS if self._matched < BELIEVED_BYTES else BELIEVED_SECONDS
+            self._holding = self._loop.call_later(seconds, self._let_out)
 
     def _let_out(self) -> None:
         self._holding = None
@@ -383,6 +384,14 @@ class Stream:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _begun(marker: bytes, data: bytes) -> int:
+    """How many bytes at the end of the data are the beginning of the marker; the marker is not in it whole."""
+    start = data.find(marker[:1], max(0, len(data) - len(marker) + 1))
+    while start >= 0 and not marker.startswith(data[start:]):
+        start = data.find(marker[:1], start + 1)
+    return len(data) - start if start >= 0 else 0
 
 
 def spool_size(said: str) -> int:

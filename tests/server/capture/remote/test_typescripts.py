@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,18 @@ from sightline.v1.session_pb2 import SessionKind, Typescript
 from sightline.v1.session_service_pb2 import CreateRequest, DiscoverRequest
 from sightline_server.capture.base import Typed
 from sightline_server.errors import FileNotThere, NoKeyboard
+
+# `tail` where processors are busy: between the parts of what it says about a file, each a write of its own, time passes.
+BUSY_TAIL = f"""#!{sys.executable}
+import os, subprocess, sys, time
+argv = ["tail", f"--pid={{os.getpid()}}", *sys.argv[1:]]
+tail = subprocess.Popen(argv, executable="{shutil.which("tail")}", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+while data := os.read(tail.stdout.fileno(), 65536):
+    before, said, behind = data.partition(b"tail: ")
+    for part in (before + said, behind[:20], behind[20:]):
+        os.write(1, part)
+        time.sleep(0.1)
+"""
 
 
 async def adopted(here: Ground, path: Path) -> Followed:
@@ -73,6 +88,22 @@ async def test_a_truncated_typescript_is_read_from_its_beginning_again(tmp_path:
         append(path, b"anew\n")
         await followed.sink.until(lambda: followed.output() == b"before the cut\nanew\n")
         assert ["truncated" in event.notice.text for event in followed.sink.of_kind("notice")] == [True]
+
+
+async def test_that_a_typescript_was_truncated_is_known_however_slowly_it_is_said(tmp_path: Path) -> None:
+    tail = tmp_path / "bin" / "tail"
+    tail.parent.mkdir()
+    tail.write_text(BUSY_TAIL)
+    tail.chmod(0o755)
+    path = tmp_path / "cut.typescript"
+    path.write_bytes(b"before the cut\n")
+    async with ground(PATH=f"{tail.parent}:{os.environ['PATH']}") as here:
+        followed = await adopted(here, path)
+        await followed.sink.until(lambda: followed.output() == b"before the cut\n")
+        path.write_bytes(b"")
+        append(path, b"anew\n")
+        await followed.sink.until(lambda: followed.output().endswith(b"anew\n"))
+        assert followed.output() == b"before the cut\nanew\n"
 
 
 async def test_a_replaced_typescript_is_read_from_its_beginning(tmp_path: Path) -> None:
