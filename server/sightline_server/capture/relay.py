@@ -54,6 +54,8 @@ DRAIN_STEP = 0.002  # s, between looks for that
 GATHER_BYTES = 2048  # at once from a terminal: nobody types so much, and more will come
 GATHER_SECONDS = 0.001  # to let it come: tmux floods in small pieces and needs the processor more than we do; its pipe holds 200 KB
 HELD_SECONDS = 0.02  # for the rest of what may be a marker
+BELIEVED_BYTES = 6  # of a marker: others hardly write so much of it, and its own writer may need several writes for it
+BELIEVED_SECONDS = 1.0  # for the rest of that
 
 CONTROL_EOF = b"e"  # close the program's stdin
 CONTROL_DISCARD = b"d"  # nobody reads the spool any more: empty the pipes to nowhere
@@ -598,7 +600,7 @@ class Pane:
     def _patience(self) -> float | None:
         """How long to wait for more, in ms; None: for ever."""
         if self.held:
-            return HELD_SECONDS * 1000
+            return (HELD_SECONDS if len(self.held) < BELIEVED_BYTES else BELIEVED_SECONDS) * 1000
         return RETRY_MOST * 1000 if self.lost or self.files.pending else None
 
     def sift(self, data: bytes) -> None:

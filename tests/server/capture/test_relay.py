@@ -294,6 +294,16 @@ def test_a_pane_is_written_as_it_comes_and_ends_with_its_terminal(tmp_path: Path
     assert read(tmp_path, "terminal") == b"hello \x1b[1mthere"
 
 
+def test_a_marker_that_comes_slowly_is_no_output(tmp_path: Path) -> None:
+    with pane(tmp_path) as (terminal, _):
+        marker = relay.marker(str(tmp_path))
+        terminal.sendall(b"last" + marker[:10])
+        time.sleep(0.1)
+        terminal.sendall(marker[10:])
+        until((tmp_path / "terminal.drained").exists)
+        assert read_lossy(tmp_path)[0] == {0: b"last"}
+
+
 def test_a_pane_told_to_go_takes_what_is_readable_first(tmp_path: Path) -> None:
     with pane(tmp_path) as (terminal, process):
         until((tmp_path / "started").exists)
