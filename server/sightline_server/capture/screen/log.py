@@ -199,18 +199,24 @@ class ScreenLog(_Shared):
             self._named = False
 
     async def _give_back(self) -> None:
-        """A log that another window began while the name was ours goes where it would have gone, with what it has so far."""
+        """A log that another window began while the name was ours goes where it would have gone, with what it has so far.
+
+        It is given a second name, so that nothing is written between two files. Where a file of that name is there already, or on
+        another file system, it is added to that: what the window writes in the very moment of the change may come late in it.
+        """
         for path in self._sink.directory.glob("log.*.*"):
             window = path.suffix[1:]
             if not window.isdigit() or int(window) == self._place.window:
                 continue
             target = self._before.path(self._place.server, int(window))
-            copied = _append(path, target, 0) if target else 0
+            linked = target is not None and _linked(path, target)
+            copied = _append(path, target, 0) if target and not linked else 0
             await self._tell(int(window), "logfile", quoted(os.fsencode(self._before.name)))
             await self._program.settle(self._place.session)
             self._named = False
-            if target:
+            if target and not linked:
                 _append(path, target, copied)
+            if target:
                 path.unlink()
 
     def _other_window(self) -> int | None:
@@ -372,6 +378,15 @@ def _appends(pid: int, number: str) -> bool:
     with open(f"/proc/{pid}/fdinfo/{number}", "rb") as file:
         flags = next((int(line[6:], 8) for line in file if line.startswith(b"flags:")), 0)
     return flags & os.O_ACCMODE == os.O_WRONLY and bool(flags & os.O_APPEND)
+
+
+def _linked(path: Path, target: Path) -> bool:
+    """Whether a file has a second name now, or had it before; False: something else has it, or it cannot be."""
+    with suppress(OSError):
+        if not target.exists():
+            target.hardlink_to(path)
+        return path.samefile(target)
+    return False
 
 
 def _append(path: Path, target: Path, begin: int) -> int:

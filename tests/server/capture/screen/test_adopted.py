@@ -13,7 +13,7 @@ from sightline.v1.event_pb2 import CaptureState
 from sightline_server import errors
 from sightline_server.capture import processes
 from sightline_server.capture.base import Typed
-from sightline_server.capture.screen import windows
+from sightline_server.capture.screen import adopted, windows
 
 KEEPER = """
 import os, sys, tty
@@ -24,6 +24,11 @@ while data := os.read(0, 65536):
     os.write(out, data)
 """
 SLEEPER = "import os, sys, time, tty\ntty.setraw(0)\nos.close(os.open(sys.argv[1], os.O_CREAT))\ntime.sleep(600)"
+
+# Counts from `go` on: one until `enough`, without a pause, the other to 5000 and, behind `enough`, to 20000.
+GO = "until [ -e go ]; do sleep 0.01; done"
+WITHOUT_A_PAUSE = f"{GO}; until [ -e enough ]; do n=$((n+1)); echo $n; done; echo over; sleep 600"
+WITH_A_PAUSE = f"{GO}; seq 1 5000; until [ -e enough ]; do sleep 0.01; done; seq 5001 20000; echo over; sleep 600"
 
 
 def traces(here: Room, pid: int) -> tuple[list[str], str, list[str]]:
@@ -190,16 +195,27 @@ async def test_a_log_that_another_window_begins_meanwhile_is_its_owners() -> Non
         await shown(sink, b"\r\nstill\r\n")
 
 
-async def test_a_log_that_began_beside_ours_is_given_back_whole() -> None:
+@pytest.mark.parametrize(("before", "script"), [(b"", WITHOUT_A_PAUSE), (b"of last week\r\n", WITH_A_PAUSE)])
+async def test_a_log_that_began_beside_ours_is_given_back_whole(
+    before: bytes, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adopted, "POLL_SECONDS", 2.0)  # the other log begins before the next look, under a name that is still ours
     async with room() as here:
         pid = await here.session("work", *SHELL)
         sink, source = await here.adopted("work")
-        other = await here.window(pid, "sh", "-c", "until [ -e go ]; do sleep 0.01; done; seq 1 20000; sleep 600")
-        here.screen("-S", str(pid), "-p", str(other), "-X", "log", "on")  # the name may be ours still, or not: either way
-        (here.place / "go").touch()
+        (here.place / "count.sh").write_text(script)
+        other = await here.window(pid, "sh", "count.sh")
         own = here.place / f"screenlog.{other}"
-        await until(lambda: own.exists() and own.read_bytes() == counted(20000))
+        if before:
+            own.write_bytes(before)
+        here.screen("-S", str(pid), "-p", str(other), "-X", "log", "on")
+        (here.place / "go").touch()
+        await until(lambda: own.exists() and own.stat().st_size > len(before))
         await until(lambda: not list(sink.directory.glob(f"log.*.{other}")))
+        (here.place / "enough").touch()
+        await until(lambda: own.read_bytes().endswith(b"over\r\n"))
+        written = own.read_bytes()
+        assert written == before + counted(written.count(b"\n") - before.count(b"\n") - 1) + b"over\r\n"
         await source.send(Typed(b"echo st''ill", submit=True))
         await shown(sink, b"\r\nstill\r\n")
 
