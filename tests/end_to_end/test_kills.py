@@ -52,6 +52,8 @@ async def test_a_server_killed_under_load_loses_doubles_and_takes_back_nothing(
                 server.spawn()
                 await asyncio.sleep(chance.random() * 0.5)
                 server.kill()
+            if kill == kills - 1:
+                load.end()
             await asyncio.to_thread(server.start)
         await asyncio.wait_for(following, 600)
         assert outages.begun >= kills

@@ -1,4 +1,4 @@
-"""Load to kill things under: a command and a pane that write a round whenever told to, and what they will have written."""
+"""Load to kill things under: a command and a pane that write a round, and end, whenever told to; and what they will write."""
 
 from __future__ import annotations
 
@@ -44,8 +44,14 @@ class Load:
         ids = {}
         for name in self._pieces:
             path = self._directory / name
-            rounds = f"for n in $(seq {self._rounds}); do read go; echo round $n; cat {path}; done <{path}.gate"
-            session = create(stub, "sh", "-c", f"{rounds}; echo the end >&2; exit {EXIT_CODE}", terminal=name == "pane")
+            rounds = f"for n in $(seq {self._rounds}); do read go; echo round $n; cat {path}; done"
+            session = create(
+                stub,
+                "sh",
+                "-c",
+                f"{{ {rounds}; read go; }} <{path}.gate; echo the end >&2; exit {EXIT_CODE}",
+                terminal=name == "pane",
+            )
             ids[name] = session.id
         return ids
 
@@ -68,9 +74,16 @@ class Load:
     def release(self) -> int:
         """Lets both write one round more; how many bytes there will be then, at least."""
         self._released += 1
+        self._go()
+        return self._released * sum(map(len, self._pieces.values()))
+
+    def end(self) -> None:
+        """Lets both end, once they have written all rounds."""
+        self._go()
+
+    def _go(self) -> None:
         for gate in self._gates:
             os.write(gate, b"go\n")
-        return self._released * sum(map(len, self._pieces.values()))
 
     def close(self) -> None:
         """Closes what it opened; programs that still wait for a round go on waiting."""
