@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sightline.v1.event_pb2 import Channel, Event, Message, Output, Role, ToolCall, ToolResult, ToolStatus
 from sightline.v1.session_pb2 import Session
-from support.browsing import Visitor
+from support.browsing import Visitor, holds
 from support.dashboard import Dashboard
 from support.server import until
 
@@ -23,6 +23,17 @@ LONG_TASKS = """new PerformanceObserver(list => (window.long ??= []).push(...lis
 SCROLL_UP = """async frames => {
   const scroller = document.querySelector('[role=feed]').parentElement;
   for (let frame = 0; frame < frames; frame++) { await new Promise(requestAnimationFrame); scroller.scrollBy(0, -800); }
+}"""
+
+TWICE_IN_A_FRAME = """async kinds => {
+  const scroller = document.querySelector('[role=feed]').parentElement;
+  for (let times = 0; times < 3; times++) { // as the browser tells of what was written: nothing is to change by it
+    scroller.dispatchEvent(new Event('scroll'));
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+  }
+  scroller.dispatchEvent(new Event('scroll'));
+  for (const label of document.querySelectorAll('fieldset label'))
+    if (kinds.includes(label.textContent)) label.querySelector('input').click();
 }"""
 
 
@@ -87,6 +98,37 @@ def test_what_is_read_does_not_move_while_what_came_before_is_loaded(
     before = card.bounding_box()
     tab(page, "Tools 5000")
     assert card.bounding_box() == before
+
+
+def test_the_end_stays_in_view_when_cards_come_twice_before_they_are_painted(
+    visitor: Visitor, place: Dashboard, published: Session
+) -> None:
+    """So they come to a page that is busy while it loads. Here a filter brings them, which does it each time."""
+    place.client.publish(published, [event for one in range(250) for event in turn(one)])
+    page = visitor.open(f"/s/{published.id}/activity")
+    expect(page.get_by_text("done 249", exact=True)).to_be_in_viewport()
+    page.get_by_role("button", name="Filter").click()
+    for kind in ("Messages", "Tools"):
+        page.get_by_role("checkbox", name=kind, exact=True).uncheck()
+    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", "2")
+    page.evaluate(TWICE_IN_A_FRAME, ["Messages", "Tools"])
+    expect(page.get_by_role("feed").get_by_role("article").last).to_have_attribute("aria-setsize", "752")
+    expect(page.get_by_text("done 249", exact=True)).to_be_in_viewport()
+    expect(page.get_by_role("button", name="To the end")).to_have_count(0)
+
+
+def test_the_end_is_followed_in_a_tall_window_and_in_one_that_grows(visitor: Visitor, place: Dashboard, published: Session) -> None:
+    place.client.publish(published, [event for one in range(50) for event in turn(one)])
+    tall = {"width": 1200, "height": 1300}
+    pages = [visitor.open(f"/s/{published.id}/activity", viewport=tall), visitor.open(f"/s/{published.id}/activity")]
+    for page in pages:
+        expect(page.get_by_text("done 49", exact=True)).to_be_in_viewport()
+    pages[1].set_viewport_size({"width": 1200, "height": 1300})
+    holds(pages[1], lambda: pages[1].locator("[role=tabpanel]").evaluate("panel => panel.clientHeight") > 900)
+    place.client.publish(published, [event for one in range(50, 55) for event in turn(one)])
+    for page in pages:
+        expect(page.get_by_text("done 54", exact=True)).to_be_in_viewport()
+        expect(page.get_by_role("button", name=re.compile("new|To the end"))).to_have_count(0)
 
 
 def test_a_result_that_did_not_fit_is_shown_whole(visitor: Visitor, place: Dashboard, tmp_path: Path) -> None:

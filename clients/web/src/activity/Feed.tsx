@@ -2,7 +2,7 @@
  * The cards, of which only those in view are drawn. What is read does not move when cards come before it; at the end it follows what comes,
  * until somebody scrolls up. `window.ts` decides; here it meets the browser.
  */
-import { type Ref, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from "react";
+import { type Ref, useCallback, useEffect, useImperativeHandle, useLayoutEffect, useReducer, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import type { Card } from "../stores/cards";
 import { Button } from "../ui/Button";
@@ -49,25 +49,8 @@ interface Props {
 /** Draws them. */
 export function Feed({ rows, current, marked, follow, busy, label, onCurrent, onHole, ref }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
-  const written = useRef(0);
-  const [known] = useState<Known>(() => new Map());
-  const [before, setView] = useState(() => begin(rows, known, follow));
-  let view = before;
-  if (view.rows !== rows) {
-    // Somebody may have scrolled since it was last drawn; but where it was decided here where to be, that comes first.
-    const top = written.current === view.writes ? scroller.current?.scrollTop : undefined;
-    view = withRows(top === undefined ? view : scrolled(view, top), rows, known);
-    setView(view);
-  }
-  const latest = useRef(view);
-  latest.current = view;
-  const { writes } = view;
-  useLayoutEffect(() => {
-    written.current = writes;
-    if (scroller.current !== null) scroller.current.scrollTop = latest.current.top; // only what was decided here: else it would fight who scrolls
-  }, [writes]);
-  const change = useCallback((step: (view: Window) => Window) => setView((now) => step(now)), []);
-  const observer = useSizes(scroller, known, latest, setView);
+  const { view, known, change } = useWindow(rows, follow, scroller);
+  const observer = useSizes(scroller, known, change);
 
   useImperativeHandle(
     ref,
@@ -95,10 +78,7 @@ export function Feed({ rows, current, marked, follow, busy, label, onCurrent, on
         ref={scroller}
         className={styles.scroller}
         data-following={view.following}
-        onScroll={(event) => {
-          const { scrollTop } = event.currentTarget;
-          change((now) => scrolled(now, scrollTop));
-        }}
+        onScroll={() => change((now) => now)} // it takes in itself how far
         onWheel={release}
         onTouchMove={release}
         onPointerDown={release}
@@ -131,31 +111,70 @@ export function Feed({ rows, current, marked, follow, busy, label, onCurrent, on
   );
 }
 
+/** Does a step with what is in view, as it is scrolled by now. It is done at once, and drawn soon. */
+type Change = (step: (now: Window) => Window) => void;
+
+/**
+ * What is in view. It is not React's state, which after a scroll that changes nothing may come back as it was before rows that were drawn
+ * already: decided anew from there, where to be has the number of what is written, is not written, and the end is lost.
+ */
+function useWindow(
+  rows: readonly Card[],
+  follow: boolean,
+  scroller: { readonly current: HTMLDivElement | null },
+): { view: Window; known: Known; change: Change } {
+  const [known] = useState<Known>(() => new Map());
+  const [, draw] = useReducer((times: number) => times + 1, 0);
+  const written = useRef(0);
+  const latest = useRef<Window>(undefined);
+  let view = latest.current ?? begin(rows, known, follow);
+  if (view.rows !== rows) view = withRows(arrived(view, written.current, scroller.current), rows, known);
+  latest.current = view;
+  const { writes } = view;
+  useLayoutEffect(() => {
+    written.current = writes; // only what was decided here is written: else it would fight who scrolls
+    if (scroller.current !== null && latest.current !== undefined) scroller.current.scrollTop = latest.current.top;
+  }, [scroller, writes]);
+  const change = useCallback<Change>(
+    (step) => {
+      if (latest.current === undefined) return;
+      const next = step(arrived(latest.current, written.current, scroller.current));
+      if (next === latest.current) return;
+      latest.current = next;
+      draw();
+    },
+    [scroller],
+  );
+  return { view, known, change };
+}
+
+/** As far as it is scrolled by now. Where it was decided here where to be, and that is not written yet, that comes first. */
+const arrived = (view: Window, written: number, scroller: HTMLElement | null): Window =>
+  scroller === null || written !== view.writes ? view : scrolled(view, scroller.scrollTop, scroller.clientHeight);
+
 /** Hears how high cards are as soon as they are laid out, and how much is in view; what moves by that is right before it is painted. */
 function useSizes(
   scroller: { readonly current: HTMLDivElement | null },
   known: Known,
-  latest: { readonly current: Window },
-  setView: (view: Window) => void,
+  change: Change,
 ): ResizeObserver | undefined {
   const [observer, setObserver] = useState<ResizeObserver>();
   useLayoutEffect(() => {
     const mine = new ResizeObserver((entries) => {
-      let view = scroller.current === null ? latest.current : scrolled(latest.current, scroller.current.scrollTop);
+      let height: number | undefined;
       const sizes: [number, number, number][] = [];
       for (const { target, borderBoxSize } of entries) {
         const pixels = Math.round(borderBoxSize[0]?.blockSize ?? 0);
         const { index, card } = (target as HTMLElement).dataset;
-        if (target === scroller.current) view = resized(view, pixels);
+        if (target === scroller.current) height = pixels;
         else if (pixels > 0) sizes.push([Number(index), Number(card), pixels]);
       }
-      view = measured(view, sizes, known);
-      if (view !== latest.current) flushSync(() => setView(view));
+      flushSync(() => change((now) => measured(resized(now, height ?? now.height), sizes, known)));
     });
     if (scroller.current !== null) mine.observe(scroller.current);
     setObserver(mine);
     return () => mine.disconnect();
-  }, [scroller, known, latest, setView]);
+  }, [scroller, known, change]);
   return observer;
 }
 

@@ -129,6 +129,15 @@ test("back at the end it follows again, by scrolling or by the button", () => {
   expect(down.following).toBe(true);
 });
 
+test("the end stays in view where more comes into view: that the browser goes up by itself is nobody's scrolling", () => {
+  const [view] = start(1, 1000, true);
+  const most = totalOf(view) - 900; // as far as it can be scrolled with 900 pixels in view
+  const taller = resized(scrolled(view, most, 900), 900);
+  expect(taller.following).toBe(true);
+  expect(taller.top).toBe(most);
+  expect(scrolled(view, most - 100, 900).following).toBe(false);
+});
+
 test("sizes of cards that are not there any more are left out, and nothing changes where nothing does", () => {
   const [view, known] = start(1, 10, true);
   expect(measured(view, [[3, 999, 5]], known)).toBe(view);

@@ -95,12 +95,15 @@ export function measured(
   return changed ? fitted({ ...view, measures: view.measures + 1 }, heights.top(anchor) - offset) : view;
 }
 
-/** Somebody scrolled, or what was written here arrived. */
-export function scrolled(view: Window, top: number): Window {
+/**
+ * Somebody scrolled, or what was written here arrived. `height`: the pixels in view by now, of which it may not have been told yet; where
+ * they are more, the browser goes up at the end by itself.
+ */
+export function scrolled(view: Window, top: number, height = view.height): Window {
   if (Math.abs(top - view.top) < 1) return view;
   const up = top < view.top - 1; // what grows at the end leaves it behind, and is followed; who scrolls up stays there
   const next = { ...view, top };
-  return { ...next, following: isAtEnd(next) || (view.following && !up) };
+  return { ...next, following: isAtEnd({ ...next, height }) || (view.following && !up) };
 }
 
 /** So many pixels are in view. */
