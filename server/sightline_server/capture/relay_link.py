@@ -5,6 +5,7 @@ Knows the relay's files and descriptors, nothing of sinks or the event loop.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -104,6 +105,23 @@ def spawn(
     finally:
         for opened in (fd, null, log):
             os.close(opened)
+
+
+def open_spec(path: Path) -> int:
+    """The writing end of a launcher's FIFO, once it reads; -1 before. Never waits: a launcher that is gone will not read."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return -1
+        raise
+
+
+def write_spec(fd: int, spec: bytes) -> None:
+    """Writes all that the launcher waits for, and closes the FIFO. Call it in a thread."""
+    os.set_blocking(fd, True)
+    with open(fd, "wb") as file:
+        file.write(spec)
 
 
 def read_started(directory: Path) -> Started | None:

@@ -24,10 +24,11 @@ from sightline_server.capture.inotify import Inotify
 from sightline_server.capture.screen import windows
 from sightline_server.capture.screen.client import NO_WINDOW, Listed, ScreenProgram
 from sightline_server.capture.screen.hand import Hand, Held
-from sightline_server.capture.typescript.held import START_SECONDS, HeldSource, own_environment
+from sightline_server.capture.typescript.held import START_SECONDS, WITHOUT_A_WORD, HeldSource, own_environment
 from sightline_server.capture.typescript.writers import Lookout
 
 TERM = "xterm-256color"  # of whoever attaches, for all that is known before
+LOOK_SECONDS = 0.5  # between looks whether what is being started still runs: they read of every process
 
 
 class HeldScreenSource(HeldSource):
@@ -58,6 +59,8 @@ class HeldScreenSource(HeldSource):
         self._program = program
         self._screen = screen
         self._hand: Hand | None = None
+        self._next_look = 0.0  # loop time
+        self._over = False  # nothing runs any more that could go on with the start
 
     async def start(self) -> None:
         """See `Source`."""
@@ -93,6 +96,7 @@ class HeldScreenSource(HeldSource):
             _make(path)
         env = {**self._program.environ, **own_environment(), "TERM": TERM}
         await self._program.start(self._screen.name, self._script_line(script, "classic"), env, "/")
+        self._next_look = asyncio.get_running_loop().time() + LOOK_SECONDS
 
     async def _until_there(self, name: str) -> None:
         await super()._until_there(name)
@@ -100,6 +104,16 @@ class HeldScreenSource(HeldSource):
             held = await self._find()
             held.write(self._sink.directory)
             self._hold(held)
+
+    async def _tick(self) -> None:
+        """As always; and nobody tells that `script` or screen have ended, with which nothing more would come."""
+        await super()._tick()
+        if self._over:  # since before the last look at what it may have left
+            raise errors.ProgramNotStarted(program="script", why=WITHOUT_A_WORD)
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._next_look:
+            self._over = not await asyncio.to_thread(_somebody_names, self._sink.directory)
+            self._next_look = loop.time() + LOOK_SECONDS
 
     async def _find(self) -> Held:
         """The screen session that the launcher runs in."""
@@ -151,6 +165,12 @@ def _make(path: Path) -> None:
         raise errors.ProgramNotStarted(program="script", why=f"{path}: {error.strerror}") from None
     if not regular:
         raise errors.ProgramNotStarted(program="script", why=f"{path} is no regular file")
+
+
+def _somebody_names(directory: Path) -> bool:
+    """Whether a process has a session's directory in its command line, as screen, `script` and the launcher do."""
+    marker = os.fsencode(directory)
+    return any(marker in _command_line(int(pid)) for pid in filter(str.isdigit, os.listdir("/proc")))
 
 
 def _command_line(pid: int) -> bytes:

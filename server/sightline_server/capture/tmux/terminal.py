@@ -12,7 +12,6 @@ import signal as signals
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from sightline.v1.event_pb2 import CaptureState
 from sightline.v1.session_pb2 import SessionKind
@@ -196,7 +195,7 @@ class TerminalSource(PaneSource):
         path = self._sink.directory / "spec"
         try:
             async with asyncio.timeout(START_SECONDS):
-                while (fd := _open_fifo(path)) < 0:
+                while (fd := relay_link.open_spec(path)) < 0:
                     self._raise_failure()
                     await asyncio.sleep(TICK_SECONDS)
                 words = [os.fsencode(word) for word in self._argv]
@@ -205,7 +204,7 @@ class TerminalSource(PaneSource):
                     spec = relay.encode_spec(words, variables, os.fsencode(self._cwd), False)
                 except ValueError as error:
                     raise errors.BadField(field="env", problem=str(error)) from None
-                await asyncio.to_thread(_write_all, fd, spec)
+                await asyncio.to_thread(relay_link.write_spec, fd, spec)
                 while not (self._sink.directory / "program").exists():
                     self._raise_failure()
                     await asyncio.sleep(TICK_SECONDS)
@@ -225,19 +224,3 @@ class TerminalSource(PaneSource):
         """Leaves nothing of a start that failed."""
         await self._private.kill_session(self._sink.session_id)
         await self._let_go()
-
-
-def _open_fifo(path: Path) -> int:
-    """The writing end, once somebody reads; -1 before."""
-    try:
-        return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno == errno.ENXIO:
-            return -1
-        raise
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    os.set_blocking(fd, True)
-    with open(fd, "wb") as file:
-        file.write(data)

@@ -45,6 +45,7 @@ TICK_SECONDS = 0.002  # between looks at what has no event
 MAX_INPUT = 4095  # bytes that a terminal takes before its program reads
 ROOM_SECONDS = 0.5  # for a program that reads to make room
 PASSING_SECONDS = 0.02  # for what was typed to be seen in the terminal
+WITHOUT_A_WORD = "it ended at once, without a word"
 NOT_STARTED = "the server went down before the program was started"
 TERM = "xterm-256color"  # what a terminal is that nobody looks at
 SHELL_LINE = 'exec "$@" >/dev/null'  # what `script` shows of the output is nobody's
@@ -200,8 +201,12 @@ class HeldSource:
     async def _until_there(self, name: str) -> None:
         """Until a file of the launcher's is there."""
         while not self._has(name):
-            self._raise_failure()
-            await asyncio.sleep(TICK_SECONDS)
+            await self._tick()
+
+    async def _tick(self) -> None:
+        """A moment of waiting for the start. Raises when it has failed."""
+        self._raise_failure()
+        await asyncio.sleep(TICK_SECONDS)
 
     def _has(self, name: str) -> bool:
         return (self._sink.directory / name).exists()
@@ -215,7 +220,7 @@ class HeldSource:
                 raise errors.ProgramNotFound(program=self._argv[0])
             raise errors.ProgramNotStarted(program=self._argv[0], why=why)
         if not exited and (self._relay_directory / "exit").exists():
-            raise errors.ProgramNotStarted(program="script", why=self._complaint() or "it ended at once, without a word")
+            raise errors.ProgramNotStarted(program="script", why=self._complaint() or WITHOUT_A_WORD)
 
     def _complaint(self) -> str:
         """What `script` said last, of itself."""
@@ -231,7 +236,9 @@ class HeldSource:
             spec = relay.encode_spec(words, variables, os.fsencode(self._cwd), False)
         except ValueError as error:
             raise errors.BadField(field="env", problem=str(error)) from None
-        await asyncio.to_thread(_give, self._sink.directory / "spec", spec)
+        while (fd := relay_link.open_spec(self._sink.directory / "spec")) < 0:
+            await self._tick()
+        await asyncio.to_thread(relay_link.write_spec, fd, spec)
 
     async def _undo_start(self) -> None:
         """Leaves nothing of a start that failed."""
@@ -338,8 +345,3 @@ def _bytes(typed: Typed) -> bytes:
     """What is to be typed, in the order of the fields. Raises `UnknownKey`."""
     keys = b"".join(map(key_bytes, typed.keys))
     return typed.data + keys + b"\r" * typed.submit + END_OF_FILE * typed.eof
-
-
-def _give(path: Path, spec: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(spec)
