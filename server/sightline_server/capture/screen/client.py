@@ -30,6 +30,7 @@ MAX_LINE = 700  # bytes of one command: screen 4.09 cuts at 768
 NO_WINDOW = "-"  # a command that must not touch any window
 
 _LISTED = re.compile(rb"\t(\d+)\.([^\t\n]*)\t.*\(([^()\n]*)\)\s*")
+_ANSWERED_AT = re.compile(r"(.*)-query[A-Z0-9]", re.DOTALL)  # where a `screen -Q` listens: named after the session that it asks
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 
 
@@ -86,7 +87,9 @@ class ScreenProgram:
         output = (await self._run("-ls")).stdout
         found = (_LISTED.fullmatch(line) for line in output.splitlines())
         listed = [Listed(int(one[1]), os.fsdecode(one[2]), os.fsdecode(one[3])) for one in found if one]
-        return [one for one in listed if is_utf8(one.name)]  # nobody could ask for another
+        names = {(one.pid, one.name) for one in listed}
+        answers = [one for one in listed if (asked := _ANSWERED_AT.fullmatch(one.name)) and (one.pid, asked[1]) in names]
+        return [one for one in listed if one not in answers and is_utf8(one.name)]  # nobody could ask for one that is not UTF-8
 
     async def command(self, session: str, window: int | str, *words: str) -> None:
         """Gives a command of words that are `quoted` where need be. It is done when `settle` says so. Raises as `sessions`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal as signals
+import socket
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,20 @@ async def test_every_window_is_shown_with_what_can_be_known_of_it() -> None:
         assert [one.command for one in found] == ["sh", "sleep 600"]
         assert {one.cwd for one in found} == {str(here.place)}
         assert {(one.terminal.columns, one.terminal.rows) for one in found} == {(80, 24)}
+
+
+async def test_the_socket_of_a_question_that_is_being_asked_is_no_session() -> None:
+    async with room() as here:
+        pid = await here.session("work", *SHELL)
+        asked = here.screens / f"{pid}.work-queryA"
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.bind(str(asked))
+            waiting.listen()
+            assert f"{pid}.work-queryA\t" in here.screen("-ls")
+            assert [one.address for one in await here.program.sessions()] == [f"{pid}.work"]
+        assert f"{pid}.work-queryA\t" in here.screen("-ls")  # its asker was killed
+        found, _ = await discovery.discover(here.program)
+        assert [one.screen.name for one in found] == [f"{pid}.work"]
 
 
 async def test_a_dead_sessions_socket_is_neither_shown_nor_adopted() -> None:
