@@ -20,12 +20,13 @@ from sightline_server.capture.remote.program import Program, count_left, lay_out
 from sightline_server.capture.remote.scripts import PANE_SEGMENTS, TMUX_CONFIG, line
 from sightline_server.capture.remote.shell import Refused
 from sightline_server.capture.remote.source import Place
+from sightline_server.capture.remote.stream import Stream
 from sightline_server.capture.tmux.control import CommandFailed
 from sightline_server.capture.tmux.protocol import escape_argument, escape_time
 from sightline_server.errors import SightlineError
 
 FEATURE = "a terminal on another host"
-MARK_SECONDS = 5.0  # from the program's end to its marker in the spool; then its end is told without
+MARK_SECONDS = 5.0  # for the marker behind a program's last byte, while no other byte comes; then its end is told without
 LOST = "its tmux server on the host was ended, or its launcher killed: how the program ended is not known"
 
 
@@ -42,6 +43,7 @@ class RemoteTerminal(RemotePaneSource):
         self._program = program
         self._size = size
         self._marking: asyncio.Task[None] | None = None
+        self._spooled = 0  # bytes, when the marker began to be waited for
 
     async def start(self) -> None:
         """See `Source`."""
@@ -75,14 +77,21 @@ class RemoteTerminal(RemotePaneSource):
             await stream.settle()
             ending = await read_exit(self._host, self._directory)
             return ending or Ending(observed=False, error=LOST)
-        if "exit" in self._news and self._marking is None:
-            self._marking = asyncio.create_task(asyncio.sleep(MARK_SECONDS))
-            self._marking.add_done_callback(lambda _task: self._changed.set())
-        elif self._marking and self._marking.done():
-            stream.finish()  # the program has left its terminal in such a way that the marker did not come through
+        if "exit" in self._news and (self._marking is None or self._marking.done()):
+            await self._await_marker(stream)
         if await self._writer_was_killed(stream):
             await self._without_writer()
         return None
+
+    async def _await_marker(self, stream: Stream) -> None:
+        """The program has ended: its marker comes, or it has left its terminal in such a way that none comes through."""
+        spooled = await stream.size()
+        if self._marking and spooled == self._spooled and stream.offset >= spooled:
+            stream.finish()
+            return
+        self._spooled = spooled
+        self._marking = asyncio.create_task(asyncio.sleep(MARK_SECONDS))
+        self._marking.add_done_callback(lambda _task: self._changed.set())
 
     async def _without_writer(self) -> None:
         """Nobody fills the spool any more, and its end was not marked: the writer was killed, and the pane gets a new one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from server.capture.remote.ground import flood, flooded, ground
 from sightline.v1.session_pb2 import Command, Terminal
 from sightline.v1.session_service_pb2 import CreateRequest
 from sightline_server.capture.base import Typed
+from sightline_server.capture.remote import terminal as remote_terminal
 from sightline_server.errors import BadField, CwdNotFound, NoInput, NoTerminal, ProgramNotFound, ProgramNotStarted
 
 TRICKLE = "import sys\nfor number in range(2000):\n    sys.stdout.write('%d\\n' % number); sys.stdout.flush()\n"
@@ -166,6 +168,28 @@ async def test_a_terminal_has_its_size_takes_another_and_leaves_its_last_screen(
         assert ending.screen is not None
         assert (ending.screen.columns, ending.screen.rows, ending.screen.exact) == (70, 20, True)
         assert list(ending.screen.text)[:4] == ["30 100", "x", "20 70", "last"]
+
+
+# `tail` behind a slow line: 8 KB each 20 ms.
+SLOW_TAIL = f"""#!{sys.executable}
+import os, subprocess, sys, time
+argv = ["tail", f"--pid={{os.getpid()}}", *sys.argv[1:]]
+tail = subprocess.Popen(argv, executable="{shutil.which("tail")}", stdout=subprocess.PIPE)
+while data := os.read(tail.stdout.fileno(), 8192):
+    os.write(1, data)
+    time.sleep(0.02)
+sys.exit(tail.wait())
+"""
+
+
+async def test_the_last_bytes_of_a_terminal_come_although_the_line_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_terminal, "MARK_SECONDS", 0.3)  # the marker comes more than a second behind the end
+    (tmp_path / "tail").write_text(SLOW_TAIL)
+    (tmp_path / "tail").chmod(0o755)
+    async with ground(PATH=f"{tmp_path}:{os.environ['PATH']}") as here:
+        followed = await here.run(*flood(5_000), terminal=True)
+        assert (await followed.sink.ending()).exit_code == 0
+        assert followed.output() == flooded(5_000, b"\r\n")
 
 
 async def test_a_snapshot_of_a_terminal_at_rest_is_exact() -> None:

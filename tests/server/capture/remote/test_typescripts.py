@@ -28,6 +28,7 @@ while data := os.read(tail.stdout.fileno(), 65536):
     for part in (before + said, behind[:20], behind[20:]):
         os.write(1, part)
         time.sleep(0.1)
+sys.exit(tail.wait())
 """
 
 
