@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class MemorySink:
     Attributes:
         log: what was logged, with `seq` and `source` set.
         positions: by source.
+        sizes: bytes of output so far, by source.
         endings: what `ended` was called with; more than one is a failure of the source.
         gate: cleared, `output` and `event` wait, as with a full disk.
     """
@@ -35,6 +37,7 @@ class MemorySink:
         self.directory = directory
         self.log: list[Event] = []
         self.positions: dict[str, int] = {}
+        self.sizes: Counter[str] = Counter()
         self.states: list[tuple[CaptureState.ValueType, str]] = []
         self.endings: list[Ending] = []
         self.gate = asyncio.Event()
@@ -46,6 +49,7 @@ class MemorySink:
         survivor = MemorySink(self.directory, self.session_id, self.session_name)
         survivor.log = list(self.log)
         survivor.positions = dict(self.positions)
+        survivor.sizes = Counter(self.sizes)
         survivor.states = list(self.states)
         return survivor
 
@@ -151,6 +155,8 @@ class MemorySink:
         event.source = source
         event.session_id = self.session_id
         self.log.append(event)
+        if event.HasField("output"):
+            self.sizes[source] += len(event.output.data)
         self._changed.set()
 
     def _move(self, source: str, position: int | None) -> None:

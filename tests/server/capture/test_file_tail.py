@@ -52,7 +52,7 @@ class Room:
 
     async def all_there(self) -> None:
         """Waits until the log has all that was written, and checks that it is that and nothing else."""
-        await self.sink.until(lambda: len(self.sink.written("terminal")) >= len(self.written))
+        await self.sink.until(lambda: self.sink.sizes["terminal"] >= len(self.written))
         assert self.sink.written("terminal") == self.written
 
     async def restart(self) -> None:

@@ -138,7 +138,7 @@ async def test_what_was_found_once_is_ended_although_nothing_leads_to_it_any_mor
     )
     with program(mark, tool) as (process, identity):
         found = processes.tree(mark, identity)
-        assert await processes.end_tree(mark, identity, signal.SIGTERM, 0.3) == 0
+        assert await processes.end_tree(mark, identity, signal.SIGTERM, 2.0) == 0
         assert process.wait(WAIT) == -signal.SIGTERM
         assert not [each for each in found if processes.alive(each)]
 

@@ -64,7 +64,7 @@ class Studio:
 
     async def written(self, data: bytes) -> None:
         """Waits until so much output is logged, and checks that it is this."""
-        await self.sink.until(lambda: len(self.sink.written("terminal")) >= len(data))
+        await self.sink.until(lambda: self.sink.sizes["terminal"] >= len(data))
         assert self.sink.written("terminal") == data
 
     async def close(self) -> None:

@@ -67,6 +67,11 @@ class Followed:
             event.output.data for event in self.sink.log if event.HasField("output") and (not channel or event.source == channel)
         )
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that came."""
+        return self.sink.sizes.total()
+
     async def disconnected(self, seconds: float = 20.0) -> str:
         """Waits until the capture says that it is; the reason."""
         await self.sink.until(lambda: bool(self.sink.states) and self.sink.states[-1][0] == DISCONNECTED, seconds)

@@ -19,7 +19,7 @@ async def outage(ground_: Ground, *, terminal: bool, seconds: float, lines: int 
     """A flood, and in the middle of it nobody can reach the host for so long."""
     followed = await ground_.run(*flood(lines), terminal=terminal)
     end = b"\r\n" if terminal else b"\n"
-    await followed.sink.until(lambda: len(followed.output()) > 1_000_000)
+    await followed.sink.until(lambda: followed.size > 1_000_000)
     ground_.host.stop()
     reason = await followed.disconnected()
     assert "box" in reason
@@ -57,7 +57,7 @@ async def test_connections_that_are_killed_again_and_again_lose_and_double_nothi
     async with ground() as here:
         followed = await here.run(*flood(LINES))
         for part in range(1, 5):
-            await followed.sink.until(lambda part=part: len(followed.output()) > part * LINES * 15)  # type: ignore[misc] # a loop's own
+            await followed.sink.until(lambda part=part: followed.size > part * LINES * 15)  # type: ignore[misc] # a loop's own
             here.host.drop()
         await followed.sink.ending(60)
         assert followed.output() == flooded(LINES)
@@ -68,7 +68,7 @@ async def test_killed_ssh_processes_lose_and_double_nothing() -> None:
     async with ground() as here:
         followed = await here.run(*flood(LINES))
         for part in range(1, 4):
-            await followed.sink.until(lambda part=part: len(followed.output()) > part * LINES * 15)  # type: ignore[misc] # a loop's own
+            await followed.sink.until(lambda part=part: followed.size > part * LINES * 15)  # type: ignore[misc] # a loop's own
             for pid in own_children("ssh"):
                 os.kill(pid, signal.SIGKILL)
         await followed.sink.ending(60)
@@ -78,7 +78,7 @@ async def test_killed_ssh_processes_lose_and_double_nothing() -> None:
 async def test_a_connection_that_stalls_is_noticed_and_made_again() -> None:
     async with ground() as here:
         followed = await here.run(*flood(LINES))
-        await followed.sink.until(lambda: len(followed.output()) > 1_000_000)
+        await followed.sink.until(lambda: followed.size > 1_000_000)
         stalled = here.host.stall()
         try:
             assert "did not answer" in await followed.disconnected(30)
@@ -107,7 +107,7 @@ async def test_a_host_that_has_another_key_gets_nothing_and_the_capture_says_why
 async def test_a_restarted_server_goes_on_while_its_host_cannot_be_reached() -> None:
     async with ground() as here:
         followed = await here.run(*flood(LINES))
-        await followed.sink.until(lambda: len(followed.output()) > 1_000_000)
+        await followed.sink.until(lambda: followed.size > 1_000_000)
         here.host.stop()
         await followed.disconnected()
         followed = await here.restart(followed)

@@ -75,7 +75,7 @@ async def test_outages_and_restarts_lose_and_double_nothing(tmp_path: Path) -> N
             followed = await here.restart(followed)
             here.host.start()
             await followed.following()
-        await followed.sink.until(lambda: len(followed.output()) >= len(written))
+        await followed.sink.until(lambda: followed.size >= len(written))
         assert followed.output() == written
 
 
