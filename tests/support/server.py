@@ -103,6 +103,8 @@ class ServerProcess:
 
     def _end_tmux(self) -> None:
         """tmux 3.3a waits for ever for a control client that had something to say when its reader was killed."""
+        if not (self.home / "tmux.sock").exists():
+            return  # most have none, and asking for it twice costs as much as an answer
         tmux = ["tmux", "-S", str(self.home / "tmux.sock")]
         found = subprocess.run([*tmux, "display-message", "-p", "#{pid}"], check=False, capture_output=True)
         subprocess.run([*tmux, "kill-server"], check=False, capture_output=True)
