@@ -35,14 +35,17 @@ class ServerProcess:
 
     Args:
         home: its home; a new short one by default (a socket's path may have 107 bytes).
-        environ: further variables, `SIGHTLINE_GRPC_ADDRESS=none` unless told otherwise.
+        environ: further variables, `SIGHTLINE_GRPC_ADDRESS=none` and a `SCREENDIR` that nobody else looks into unless told otherwise.
     """
 
     def __init__(self, home: Path | None = None, **environ: str) -> None:
         self.home = home or Path(tempfile.mkdtemp(prefix="sl"))
-        self.environ = {**os.environ, "SIGHTLINE_GRPC_ADDRESS": "none", **environ, "SIGHTLINE_HOME": str(self.home)}
-        self._process: subprocess.Popen[bytes] | None = None
         self._log = Path(tempfile.mkdtemp(prefix="sllog")) / "server.log"
+        screens = self._log.with_name("screens")
+        screens.mkdir(mode=0o700)
+        own = {"SIGHTLINE_GRPC_ADDRESS": "none", "SCREENDIR": str(screens), **environ, "SIGHTLINE_HOME": str(self.home)}
+        self.environ = {**os.environ, **own}
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def target(self) -> str:
