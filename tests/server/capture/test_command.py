@@ -20,6 +20,7 @@ import pytest_asyncio
 from server.capture import command_host
 from server.capture.memory_sink import MemorySink
 from sightline_server import errors
+from sightline_server.capture import command as capture_command
 from sightline_server.capture import processes, relay, relay_link
 from sightline_server.capture.base import Ending, Typed
 from sightline_server.capture.command import MAX_INPUT, CommandSource
@@ -273,13 +274,16 @@ async def test_an_interrupt_reaches_the_whole_group_and_not_the_relay(sink: Memo
     assert sink.written("stdout") == b"up\ninner\nouter\n"
 
 
-async def test_terminating_ends_the_whole_tree_and_what_was_written_stays(sink: MemorySink, inotify: Inotify) -> None:
+async def test_terminating_ends_the_whole_tree_and_what_was_written_stays(
+    sink: MemorySink, inotify: Inotify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_command, "LINGER_SECONDS", 20.0)  # nobody is left behind before the time to go is over
     script = "setsid sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; done' & trap 'echo going; exit 1' TERM; wait"
     async with running(sink, inotify, "sh", "-c", script) as source:
         await sink.until(lambda: sink.written("stdout") == b"up\n")
         await source.terminate(signal.SIGTERM, 2.0)
         assert not processes.tree(sink.session_id, None)
-        assert (await sink.ending()).exit_code == 1
+        assert await sink.ending() == Ending(exit_code=1)
     assert sink.written("stdout") == b"up\ngoing\n"
 
 
