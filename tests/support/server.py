@@ -35,7 +35,7 @@ class ServerProcess:
 
     Args:
         home: its home; a new short one by default (a socket's path may have 107 bytes).
-        environ: further variables, `SIGHTLINE_GRPC_ADDRESS=none` and a `SCREENDIR` that nobody else looks into unless told otherwise.
+        environ: further variables; unless told otherwise `SIGHTLINE_GRPC_ADDRESS=none`, and a `SCREENDIR` of its own.
     """
 
     def __init__(self, home: Path | None = None, **environ: str) -> None:
